@@ -1,0 +1,81 @@
+using System.Net;
+
+namespace ProxyKit;
+
+/// <summary>A cluster: equivalent destinations, and how they are talked to.</summary>
+public sealed record ClusterConfig
+{
+    /// <summary>The cluster's name, unique among all clusters.</summary>
+    public required string ClusterId { get; init; }
+
+    /// <summary>The destinations among which requests are spread.</summary>
+    public ValueList<DestinationConfig> Destinations { get; init; } = [];
+
+    /// <summary>The connections to the destinations.</summary>
+    public HttpClientConfig HttpClient { get; init; } = new();
+
+    /// <summary>The requests to the destinations.</summary>
+    public HttpRequestConfig HttpRequest { get; init; } = new();
+
+    /// <summary>How long each phase of a request may take.</summary>
+    public TimeoutConfig Timeouts { get; init; } = new();
+
+    /// <summary>The user's own data on the cluster.</summary>
+    public ValueMap Metadata { get; init; } = ValueMap.Empty;
+}
+
+/// <summary>One server that answers for a cluster.</summary>
+public sealed record DestinationConfig
+{
+    /// <summary>The destination's name, unique in its cluster. Default: its address.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>
+    /// <c>http://host:port/base</c>, <c>https://host:port/base</c> or <c>http://unix:/run/app.sock</c>. A base path goes in front of the request's path.
+    /// </summary>
+    public required string Address { get; init; }
+
+    /// <summary>The <c>Host</c> header that the destination is sent, and the TLS server name with it. Default: the address's host.</summary>
+    public string? Host { get; init; }
+
+    /// <summary>The user's own data on the destination.</summary>
+    public ValueMap Metadata { get; init; } = ValueMap.Empty;
+}
+
+/// <summary>The HTTP version of requests to destinations.</summary>
+public sealed record HttpRequestConfig
+{
+    /// <summary>
+    /// 1.0, 1.1, 2 or 3. Default: whatever fits: HTTP/2 or 1.1 by ALPN over TLS, HTTP/1.1 in clear text, and HTTP/2 with prior knowledge (h2c) for gRPC.
+    /// </summary>
+    public Version? Version { get; init; }
+
+    /// <summary>Whether another version may be negotiated. Default: <see cref="HttpVersionPolicy.RequestVersionOrLower"/>.
+    /// For h2c: version 2 with <see cref="HttpVersionPolicy.RequestVersionExact"/>.</summary>
+    public HttpVersionPolicy? VersionPolicy { get; init; }
+
+    /// <summary>Whether middlewares and servers may buffer the response. Default: false, so that what the upstream sends is flushed at once.</summary>
+    public bool AllowResponseBuffering { get; init; }
+}
+
+/// <summary>
+/// The one model of time. Each limit is its own; none caps another silently. Exceeding one is 504 (RFC 9110 §15.6.5) before the response has started,
+/// and an abort after. <see cref="Timeout.InfiniteTimeSpan"/> switches a limit off.
+/// </summary>
+public sealed record TimeoutConfig
+{
+    /// <summary>Until a new connection stands, TLS included. Default: 15 s. nginx: <c>proxy_connect_timeout</c>.</summary>
+    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>
+    /// From handing the request to the connection pool (connecting included, so it must not be shorter than <see cref="Connect"/>) until the response's headers are
+    /// there; while a request body flows the clock starts anew. Default: 100 s. nginx: <c>proxy_read_timeout</c>.
+    /// </summary>
+    public TimeSpan FirstByte { get; init; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>Between two reads or writes of a body or an upgraded connection, in either direction. Default: 100 s. YARP: <c>ActivityTimeout</c>.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>The whole request up to the last byte of its response; upgraded connections are free of it. Default: infinite. YARP: a route's <c>Timeout</c>.</summary>
+    public TimeSpan Total { get; init; } = Timeout.InfiniteTimeSpan;
+}

@@ -1,0 +1,210 @@
+using System.Net;
+using System.Text;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+using ProxyKit.Forwarding;
+using ProxyKit.Transforms;
+
+namespace ProxyKit.Configuration;
+
+/// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options)
+{
+    public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters)
+    {
+        var errors = new List<string>();
+        ValidateOptions(options.Value, errors);
+
+        var clusterIds = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var cluster in clusters)
+        {
+            if (!clusterIds.Add(cluster.ClusterId))
+                errors.Add($"Cluster '{cluster.ClusterId}' is configured twice. Cluster names are unique over all sources.");
+            ClusterValidator.Validate(cluster, errors);
+        }
+
+        var routeIds = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var route in routes)
+        {
+            var where = $"Route '{route.RouteId}'";
+            if (!routeIds.Add(route.RouteId))
+                errors.Add($"{where} is configured twice. Route names are unique over all sources.");
+            if (string.IsNullOrEmpty(route.ClusterId))
+                errors.Add($"{where} names no cluster: ClusterId is required.");
+            else if (!clusterIds.Contains(route.ClusterId))
+                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds)}");
+            ValidateMatch(where, route.Match, errors);
+            ValidateRoute(where, route, errors);
+        }
+        return errors;
+    }
+
+    public static string BadPattern(string where, string pattern, RoutePatternException exception) =>
+        $"{where}: '{pattern}' is not a route pattern: {exception.Message} Allowed are ASP.NET Core route patterns such as /shop/{{**path}}.";
+
+    private static void ValidateOptions(ReverseProxyOptions options, List<string> errors)
+    {
+        foreach (var entry in options.TrustedProxies)
+        {
+            if (!entry.Equals(TrustedPeers.Unix, StringComparison.OrdinalIgnoreCase) && !TrustedPeers.TryParse(entry, out _))
+                errors.Add($"{nameof(ReverseProxyOptions)}.{nameof(options.TrustedProxies)}: '{entry}' is not {TrustedPeers.Allowed}.");
+        }
+        if (!Tokens.IsToken(options.Pseudonym))
+            errors.Add($"{nameof(ReverseProxyOptions)}.{nameof(options.Pseudonym)}: '{options.Pseudonym}' is not a token (letters, digits and !#$%&'*+-.^_`|~).");
+    }
+
+    private static void ValidateMatch(string where, RouteMatch match, List<string> errors)
+    {
+        if (match.Path is null && match.Hosts.Count == 0)
+            errors.Add($"{where}: Match needs a Path, Hosts, or both.");
+        if (match.Path is { } path)
+        {
+            try
+            {
+                RoutePatternFactory.Parse(path);
+            }
+            catch (RoutePatternException e)
+            {
+                errors.Add(BadPattern(where, path, e));
+            }
+        }
+        foreach (var method in match.Methods.Where(m => !Tokens.IsToken(m)))
+            errors.Add($"{where}: Match.Methods: '{method}' is not a method name.");
+        foreach (var host in match.Hosts.Where(h => string.IsNullOrWhiteSpace(h) || h.Contains('/', StringComparison.Ordinal)))
+            errors.Add($"{where}: Match.Hosts: '{host}' is not a host. Allowed are names and addresses, with a port if wanted, and *.example.com.");
+        foreach (var header in match.Headers)
+        {
+            if (!Tokens.IsToken(header.Name))
+                errors.Add($"{where}: Match.Headers: '{header.Name}' is not a header name.");
+            var isExistence = header.Mode is HeaderMatchMode.Exists or HeaderMatchMode.NotExists;
+            if (isExistence != (header.Values.Count == 0))
+                errors.Add($"{where}: Match.Headers: '{header.Name}' {(isExistence ? $"must not have Values with Mode {header.Mode}" : $"needs Values with Mode {header.Mode}")}.");
+        }
+        foreach (var query in match.QueryParameters)
+        {
+            if (string.IsNullOrEmpty(query.Name))
+                errors.Add($"{where}: Match.QueryParameters: a name is missing.");
+            var isExistence = query.Mode is QueryParameterMatchMode.Exists;
+            if (isExistence != (query.Values.Count == 0))
+                errors.Add($"{where}: Match.QueryParameters: '{query.Name}' {(isExistence ? "must not have Values with Mode Exists" : $"needs Values with Mode {query.Mode}")}.");
+        }
+    }
+
+    private void ValidateRoute(string where, RouteConfig route, List<string> errors)
+    {
+        if (route.Timeout is { } timeout && timeout <= TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
+            errors.Add($"{where}: Timeout is {timeout}; it must be positive, or -00:00:00.0010000 for none.");
+        if (route is { Timeout: not null, TimeoutPolicy: not null })
+            errors.Add($"{where}: Timeout ({route.Timeout}) and TimeoutPolicy ('{route.TimeoutPolicy}') exclude each other.");
+        if (route.MaxRequestBodySize is < -1)
+            errors.Add($"{where}: MaxRequestBodySize is {route.MaxRequestBodySize}; it is a number of bytes, or -1 for no limit.");
+        foreach (var upgrade in route.Upgrades.Where(u => !Tokens.IsToken(u.Replace('/', '-'))))
+            errors.Add($"{where}: Upgrades: '{upgrade}' is not a protocol name such as websocket.");
+        foreach (var (status, path) in route.ErrorPages)
+        {
+            if (!ErrorPages.IsValidKey(status))
+                errors.Add($"{where}: ErrorPages: '{status}' is not a status of 4xx or 5xx, such as 502, 5xx or default.");
+            if (!File.Exists(path))
+                errors.Add($"{where}: ErrorPages: the file '{path}' for {status} does not exist.");
+        }
+        foreach (var transform in route.Transforms)
+            TransformValidator.Validate(where, transform, errors);
+        ValidatePolicies(where, route, errors);
+    }
+
+    private void ValidatePolicies(string where, RouteConfig route, List<string> errors)
+    {
+        if (route.AuthorizationPolicy is { } authorization && !Is(authorization, "anonymous"))
+        {
+            if (services.GetService<IAuthorizationPolicyProvider>() is not { } provider)
+                errors.Add($"{where}: AuthorizationPolicy '{authorization}' needs builder.Services.AddAuthorization().");
+            else if (!Is(authorization, "default") && provider.GetPolicyAsync(authorization).GetAwaiter().GetResult() is null)
+                errors.Add($"{where}: there is no authorization policy '{authorization}'.");
+        }
+        if (route.CorsPolicy is { } cors && !Is(cors, "disable"))
+        {
+            if (services.GetService<ICorsPolicyProvider>() is not { } provider)
+                errors.Add($"{where}: CorsPolicy '{cors}' needs builder.Services.AddCors().");
+            else if (!Is(cors, "default") && provider.GetPolicyAsync(new DefaultHttpContext { RequestServices = services }, cors).GetAwaiter().GetResult() is null)
+                errors.Add($"{where}: there is no CORS policy '{cors}'.");
+        }
+        if (route.TimeoutPolicy is { } timeoutPolicy && !Is(timeoutPolicy, "disable")
+            && services.GetService<IOptions<RequestTimeoutOptions>>()?.Value.Policies.ContainsKey(timeoutPolicy) != true)
+            errors.Add($"{where}: there is no request timeout policy '{timeoutPolicy}'. Add it with builder.Services.AddRequestTimeouts(…).");
+    }
+
+    private static bool Is(string value, string name) => value.Equals(name, StringComparison.OrdinalIgnoreCase);
+}
+
+/// <summary>The part of validation that concerns clusters.</summary>
+internal static class ClusterValidator
+{
+    private static readonly Version[] s_versions = [HttpVersion.Version10, HttpVersion.Version11, HttpVersion.Version20, HttpVersion.Version30];
+
+    public static void Validate(ClusterConfig cluster, List<string> errors)
+    {
+        var where = $"Cluster '{cluster.ClusterId}'";
+        var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var addresses = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var destination in cluster.Destinations)
+        {
+            if (!DestinationAddress.TryParse(destination.Address, out _))
+                errors.Add($"{where}: '{destination.Address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.");
+            if (!names.Add(destination.Name ?? destination.Address) || !addresses.Add(destination.Address))
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names and addresses are unique in a cluster.");
+            if (destination.Host is { } host && (host.Length == 0 || Uri.CheckHostName(new HostString(host).Host.Trim('[', ']')) == UriHostNameType.Unknown))
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Host '{host}' is not a host name.");
+        }
+        ValidateTimeouts(where, cluster.Timeouts, errors);
+        ValidateHttpClient(where, cluster.HttpClient, errors);
+        if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))
+            errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
+    }
+
+    private static void ValidateTimeouts(string where, TimeoutConfig timeouts, List<string> errors)
+    {
+        Check(nameof(timeouts.Connect), timeouts.Connect);
+        Check(nameof(timeouts.FirstByte), timeouts.FirstByte);
+        Check(nameof(timeouts.Idle), timeouts.Idle);
+        Check(nameof(timeouts.Total), timeouts.Total);
+        if (timeouts.FirstByte > TimeSpan.Zero && (timeouts.Connect > timeouts.FirstByte || timeouts.Connect == Timeout.InfiniteTimeSpan))
+            errors.Add($"{where}: Timeouts.Connect ({timeouts.Connect}) is longer than Timeouts.FirstByte ({timeouts.FirstByte}), which includes it. Shorten Connect, or lengthen FirstByte.");
+
+        void Check(string name, TimeSpan value)
+        {
+            if (value != Timeout.InfiniteTimeSpan && (value <= TimeSpan.Zero || value > TimeSpan.FromMilliseconds(int.MaxValue)))
+                errors.Add($"{where}: Timeouts.{name} is {value}; it must be positive and at most 24 days, or -00:00:00.0010000 for none.");
+        }
+    }
+
+    private static void ValidateHttpClient(string where, HttpClientConfig client, List<string> errors)
+    {
+        if (client.MaxConnectionsPerServer is < 1)
+            errors.Add($"{where}: HttpClient.MaxConnectionsPerServer is {client.MaxConnectionsPerServer}; it must be at least 1.");
+        if (client.MaxResponseHeadersLength < 1)
+            errors.Add($"{where}: HttpClient.MaxResponseHeadersLength is {client.MaxResponseHeadersLength}; it is a number of KB, at least 1.");
+        foreach (var (name, value) in new[] { (nameof(client.PooledConnectionIdleTimeout), client.PooledConnectionIdleTimeout), (nameof(client.PooledConnectionLifetime), client.PooledConnectionLifetime) })
+        {
+            if (value < TimeSpan.Zero && value != Timeout.InfiniteTimeSpan)
+                errors.Add($"{where}: HttpClient.{name} is {value}; it must not be negative, or -00:00:00.0010000 for no limit.");
+        }
+        foreach (var encoding in new[] { client.RequestHeaderEncoding, client.ResponseHeaderEncoding })
+        {
+            if (encoding is not null && Encoding.GetEncodings().All(e => !e.Name.Equals(encoding, StringComparison.OrdinalIgnoreCase)) && !encoding.Equals("latin1", StringComparison.OrdinalIgnoreCase))
+                errors.Add($"{where}: HttpClient: '{encoding}' is not an encoding. Allowed are {string.Join(", ", Encoding.GetEncodings().Select(e => e.Name))} and latin1.");
+        }
+        foreach (var (name, path) in new[]
+        {
+            ("TrustedCertificateAuthorities", client.TrustedCertificateAuthorities), ("ClientCertificate.Path", client.ClientCertificate?.Path), ("ClientCertificate.KeyPath", client.ClientCertificate?.KeyPath),
+        })
+        {
+            if (path is not null && !File.Exists(path))
+                errors.Add($"{where}: HttpClient.{name}: the file '{path}' does not exist.");
+        }
+    }
+}

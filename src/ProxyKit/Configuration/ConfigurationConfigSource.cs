@@ -1,0 +1,168 @@
+using System.Security.Authentication;
+using Microsoft.Extensions.Configuration;
+
+namespace ProxyKit.Configuration;
+
+/// <summary>Routes and clusters in the shape of YARP's <c>ReverseProxy</c> section. The JSON schema says the same; a test holds them together.</summary>
+internal sealed class ConfigurationConfigSource(IConfiguration configuration) : IProxyConfigSource
+{
+    public ProxyConfig GetConfig()
+    {
+        // First the token, then the values: a change in between is seen.
+        var token = configuration.GetReloadToken();
+        var errors = new List<string>();
+        // A root has no path of its own; a section has.
+        var reader = new SectionReader(configuration as IConfigurationSection ?? new ConfigurationSection(configuration as IConfigurationRoot
+            ?? throw new InvalidOperationException("LoadFromConfig takes a configuration root or section."), ""), errors);
+        var routes = reader.Sections("Routes", ReadRoute);
+        var clusters = reader.Sections("Clusters", ReadCluster);
+        reader.Text("$schema");
+        if (configuration is IConfigurationSection)
+            reader.Done();
+        return new(routes, clusters, token) { Errors = errors.ToValueList() };
+    }
+
+    private static RouteConfig ReadRoute(SectionReader route)
+    {
+        var defaults = new RouteConfig { RouteId = "" };
+        return new()
+        {
+            // The key of a map is the name; in a list it stands inside.
+            RouteId = route.Text("RouteId") ?? route.Key,
+            ClusterId = route.Text("ClusterId"),
+            Order = route.Int("Order"),
+            Match = route.Section("Match", ReadMatch) ?? defaults.Match,
+            AuthorizationPolicy = route.Text("AuthorizationPolicy"),
+            RateLimiterPolicy = route.Text("RateLimiterPolicy"),
+            OutputCachePolicy = route.Text("OutputCachePolicy"),
+            CorsPolicy = route.Text("CorsPolicy"),
+            TimeoutPolicy = route.Text("TimeoutPolicy"),
+            Timeout = route.Time("Timeout"),
+            MaxRequestBodySize = route.Long("MaxRequestBodySize"),
+            Transforms = [.. route.Sections("Transforms", TransformReader.Read).OfType<Transform>()],
+            Upgrades = route.Has("Upgrades") ? route.Texts("Upgrades") : defaults.Upgrades,
+            ErrorPages = route.Map("ErrorPages"),
+            ProxyStatus = route.Bool("ProxyStatus") ?? defaults.ProxyStatus,
+            AccessLog = route.Bool("AccessLog") ?? defaults.AccessLog,
+            Metadata = route.Map("Metadata"),
+        };
+    }
+
+    private static RouteMatch ReadMatch(SectionReader match) => new()
+    {
+        Path = match.Text("Path"),
+        Methods = match.Texts("Methods"),
+        Hosts = match.Texts("Hosts"),
+        Headers = match.Sections("Headers", header => new HeaderMatch
+        {
+            Name = header.Required("Name"),
+            Values = header.Texts("Values"),
+            Mode = header.Enum<HeaderMatchMode>("Mode") ?? default,
+            IsCaseSensitive = header.Bool("IsCaseSensitive") ?? false,
+        }),
+        QueryParameters = match.Sections("QueryParameters", query => new QueryParameterMatch
+        {
+            Name = query.Required("Name"),
+            Values = query.Texts("Values"),
+            Mode = query.Enum<QueryParameterMatchMode>("Mode") ?? default,
+            IsCaseSensitive = query.Bool("IsCaseSensitive") ?? false,
+        }),
+    };
+
+    private static ClusterConfig ReadCluster(SectionReader cluster)
+    {
+        var httpRequest = cluster.Section("HttpRequest", ReadHttpRequest);
+        var timeouts = cluster.Section("Timeouts", ReadTimeouts) ?? new();
+        if (httpRequest?.ActivityTimeout is { } idle)
+        {
+            if (cluster.Has("Timeouts:Idle"))
+                cluster.Errors.Add($"{cluster.Path}: HttpRequest:ActivityTimeout and Timeouts:Idle are the same limit; only one may be given.");
+            // YARP's limit also holds until the first byte.
+            timeouts = timeouts with { Idle = idle, FirstByte = cluster.Has("Timeouts:FirstByte") ? timeouts.FirstByte : idle };
+            if (!cluster.Has("Timeouts:Connect") && timeouts.Connect > idle && idle > TimeSpan.Zero)
+                timeouts = timeouts with { Connect = idle };
+        }
+        return new()
+        {
+            ClusterId = cluster.Text("ClusterId") ?? cluster.Key,
+            Destinations = cluster.Sections("Destinations", destination => new DestinationConfig
+            {
+                Name = destination.Key,
+                Address = destination.Required("Address"),
+                Host = destination.Text("Host"),
+                Metadata = destination.Map("Metadata"),
+            }),
+            HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
+            HttpRequest = httpRequest?.Config ?? new(),
+            Timeouts = timeouts,
+            Metadata = cluster.Map("Metadata"),
+        };
+    }
+
+    private sealed record HttpRequestSection(HttpRequestConfig Config, TimeSpan? ActivityTimeout);
+
+    private static HttpRequestSection ReadHttpRequest(SectionReader request) => new(
+        new()
+        {
+            Version = request.HttpVersion("Version"),
+            VersionPolicy = request.Enum<HttpVersionPolicy>("VersionPolicy"),
+            AllowResponseBuffering = request.Bool("AllowResponseBuffering") ?? false,
+        },
+        request.Time("ActivityTimeout"));
+
+    private static TimeoutConfig ReadTimeouts(SectionReader timeouts)
+    {
+        var defaults = new TimeoutConfig();
+        return new()
+        {
+            Connect = timeouts.Time("Connect") ?? defaults.Connect,
+            FirstByte = timeouts.Time("FirstByte") ?? defaults.FirstByte,
+            Idle = timeouts.Time("Idle") ?? defaults.Idle,
+            Total = timeouts.Time("Total") ?? defaults.Total,
+        };
+    }
+
+    private static HttpClientConfig ReadHttpClient(SectionReader client)
+    {
+        var defaults = new HttpClientConfig();
+        return new()
+        {
+            SslProtocols = ReadSslProtocols(client),
+            DangerousAcceptAnyServerCertificate = client.Bool("DangerousAcceptAnyServerCertificate") ?? false,
+            TrustedCertificateAuthorities = client.Text("TrustedCertificateAuthorities"),
+            ClientCertificate = client.Section("ClientCertificate", certificate => new ClientCertificateConfig
+            {
+                Path = certificate.Required("Path"),
+                KeyPath = certificate.Text("KeyPath"),
+                Password = certificate.Text("Password"),
+            }),
+            MaxConnectionsPerServer = client.Int("MaxConnectionsPerServer"),
+            EnableMultipleHttp2Connections = client.Bool("EnableMultipleHttp2Connections") ?? defaults.EnableMultipleHttp2Connections,
+            PooledConnectionIdleTimeout = client.Time("PooledConnectionIdleTimeout") ?? defaults.PooledConnectionIdleTimeout,
+            PooledConnectionLifetime = client.Time("PooledConnectionLifetime") ?? defaults.PooledConnectionLifetime,
+            MaxResponseHeadersLength = client.Int("MaxResponseHeadersLength") ?? defaults.MaxResponseHeadersLength,
+            RequestHeaderEncoding = client.Text("RequestHeaderEncoding"),
+            ResponseHeaderEncoding = client.Text("ResponseHeaderEncoding"),
+            WebProxy = client.Section("WebProxy", web => new WebProxyConfig
+            {
+                Address = web.Uri("Address") ?? new Uri("http://invalid.invalid"),
+                BypassOnLocal = web.Bool("BypassOnLocal") ?? false,
+                UseDefaultCredentials = web.Bool("UseDefaultCredentials") ?? false,
+            }),
+        };
+    }
+
+    // A list ("Tls12", "Tls13"), as in YARP.
+    private static SslProtocols? ReadSslProtocols(SectionReader client)
+    {
+        SslProtocols? protocols = null;
+        foreach (var name in client.Texts("SslProtocols"))
+        {
+            if (Enum.TryParse<SslProtocols>(name, ignoreCase: true, out var protocol))
+                protocols = (protocols ?? SslProtocols.None) | protocol;
+            else
+                client.Errors.Add($"{client.Path}:SslProtocols: '{name}' is not allowed; it must be Tls12 or Tls13.");
+        }
+        return protocols;
+    }
+}

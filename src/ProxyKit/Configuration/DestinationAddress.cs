@@ -1,0 +1,75 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace ProxyKit;
+
+/// <summary>A destination's address, taken apart once: a request's URI is <see cref="Prefix"/> + path + query.</summary>
+/// <param name="IsHttps">Whether TLS is spoken.</param>
+/// <param name="Authority">Host and port, as they stand in request URIs. For a Unix socket a made-up host.</param>
+/// <param name="BasePath">The path in front of each request's path, without a slash at its end.</param>
+/// <param name="UnixSocketPath">The socket's path.</param>
+internal sealed record DestinationAddress(bool IsHttps, string Authority, string BasePath, string? UnixSocketPath)
+{
+    public const string Allowed = "http://host[:port][/base], https://host[:port][/base] or http://unix:/path/to/socket";
+
+    /// <summary>Scheme and authority and base path.</summary>
+    public string Prefix { get; } = $"{(IsHttps ? "https" : "http")}://{Authority}{BasePath}";
+
+    /// <summary>What goes into the Host header when nothing else is configured.</summary>
+    public string Host => UnixSocketPath is null ? Authority : "localhost";
+
+    public (string Host, int Port) HostAndPort
+    {
+        get
+        {
+            var colon = Authority.LastIndexOf(':');
+            return colon > Authority.LastIndexOf(']')
+                ? (Authority[..colon], int.Parse(Authority.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture))
+                : (Authority, IsHttps ? 443 : 80);
+        }
+    }
+
+    /// <summary>An address that validation has let pass.</summary>
+    public static DestinationAddress Parse(string address) =>
+        TryParse(address, out var result) ? result : throw new FormatException($"'{address}' is not a destination address. Allowed are {Allowed}.");
+
+    public static bool TryParse(string? address, [NotNullWhen(true)] out DestinationAddress? result)
+    {
+        result = null;
+        if (address is null || address.AsSpan().ContainsAny(s_controls))
+            return false;
+
+        var https = address.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+        if (!https && !address.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+            return false;
+
+        var rest = address[(https ? 8 : 7)..];
+        if (rest.StartsWith("unix:/", StringComparison.OrdinalIgnoreCase))
+        {
+            // As Kestrel writes it: http://unix:/run/app.sock, and a base path after a further colon.
+            var socket = rest[5..];
+            var colon = socket.IndexOf(':', StringComparison.Ordinal);
+            var basePath = colon < 0 ? "" : socket[(colon + 1)..];
+            if (colon >= 0)
+                socket = socket[..colon];
+            if (socket.Length < 2 || (basePath.Length > 0 && basePath[0] != '/') || basePath.AsSpan().ContainsAny('?', '#'))
+                return false;
+            // One connection pool for each socket path: pools are kept apart by host.
+            var host = "unix-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(socket)).AsSpan(0, 8));
+            result = new(https, host, basePath.TrimEnd('/'), socket);
+            return true;
+        }
+
+        if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.UserInfo.Length > 0
+            || uri.Query.Length > 0 || uri.Fragment.Length > 0 || uri.Port == 0)
+            return false;
+
+        var authority = uri.HostNameType == UriHostNameType.Dns ? uri.IdnHost : uri.Host;
+        result = new(https, uri.IsDefaultPort ? authority : $"{authority}:{uri.Port}", uri.AbsolutePath.TrimEnd('/'), null);
+        return true;
+    }
+
+    private static readonly System.Buffers.SearchValues<char> s_controls =
+        System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 33).Select(c => (char)c), '\u007f']);
+}

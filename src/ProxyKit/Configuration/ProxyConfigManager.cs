@@ -1,0 +1,169 @@
+using Microsoft.Extensions.Primitives;
+using ProxyKit.Diagnostics;
+using ProxyKit.Forwarding;
+using ProxyKit.Pipeline;
+using ProxyKit.Routing;
+
+namespace ProxyKit.Configuration;
+
+/// <summary>
+/// Puts all sources together, validates the whole, and builds the run time from it: all of it at start-up, the difference at a reload. What is not valid
+/// changes nothing.
+/// </summary>
+internal sealed class ProxyConfigManager(
+    IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
+    HttpHandlerFactory handlers, ForwarderServices services, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly IProxyConfigSource[] _sources = [.. sources];
+    private readonly Dictionary<string, Cluster> _clusters = new(StringComparer.OrdinalIgnoreCase);
+    private Dictionary<string, ProxyRoute> _configured = new(StringComparer.OrdinalIgnoreCase);
+    private IReadOnlyList<ProxyRoute> _configuredRoutes = [];
+    private CancellationTokenSource _changed = new();
+    private IDisposable[] _subscriptions = [];
+    private bool _started, _disposed;
+
+    /// <summary>Whether <c>MapReverseProxy</c> was called.</summary>
+    public bool RoutesAreMapped { get; set; }
+
+    /// <summary>The routes that come from sources.</summary>
+    public IReadOnlyList<ProxyRoute> ConfiguredRoutes
+    {
+        get
+        {
+            Start();
+            return _configuredRoutes;
+        }
+    }
+
+    public IChangeToken GetChangeToken() => new CancellationChangeToken(_changed.Token);
+
+    /// <exception cref="ProxyConfigurationException">The configuration is not valid.</exception>
+    public void Start()
+    {
+        lock (_lock)
+        {
+            if (_started)
+                return;
+            var errors = Load();
+            if (errors.Count > 0)
+                throw new ProxyConfigurationException(errors);
+            _started = true;
+            services.Log.ConfigurationLoaded(monitor.Routes.Count, monitor.Clusters.Count);
+            if (_configuredRoutes.Count > 0 && !RoutesAreMapped)
+                services.Log.RoutesNotMapped(_configuredRoutes.Count);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _disposed = true;
+            foreach (var subscription in _subscriptions)
+                subscription.Dispose();
+            _changed.Dispose();
+        }
+    }
+
+    private void Reload()
+    {
+        CancellationTokenSource changed;
+        lock (_lock)
+        {
+            if (!_started || _disposed)
+                return;
+            var errors = Load();
+            metrics.Reloaded(errors.Count == 0);
+            if (errors.Count > 0)
+            {
+                monitor.LastError = new(errors);
+                services.Log.ConfigurationRejected(monitor.LastError.Message);
+                return;
+            }
+            services.Log.ConfigurationLoaded(monitor.Routes.Count, monitor.Clusters.Count);
+            (changed, _changed) = (_changed, new());
+        }
+        changed.Cancel();
+    }
+
+    private List<string> Load()
+    {
+        var errors = new List<string>();
+        var configs = new List<ProxyConfig>(_sources.Length);
+        foreach (var source in _sources)
+        {
+            try
+            {
+                configs.Add(source.GetConfig());
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                errors.Add($"{source.GetType().Name} failed: {e.Message}");
+            }
+        }
+        Subscribe(configs);
+
+        RouteConfig[] routes = [.. codeRoutes.Routes.Select(r => r.Builder.Route), .. configs.SelectMany(c => c.Routes)];
+        ClusterConfig[] clusters =
+        [
+            .. codeRoutes.Routes.Select(r => r.Builder.OwnCluster).OfType<ClusterConfig>(),
+            .. codeClusters.Select(c => c.Config),
+            .. configs.SelectMany(c => c.Clusters),
+        ];
+        errors.AddRange(codeRoutes.Routes.SelectMany(r => r.Builder.Errors));
+        errors.AddRange(configs.SelectMany(c => c.Errors));
+        errors.AddRange(validator.Validate(routes, clusters));
+        if (errors.Count == 0)
+            errors.AddRange(Apply(configs, routes, clusters));
+        return errors;
+    }
+
+    private List<string> Apply(List<ProxyConfig> configs, RouteConfig[] routes, ClusterConfig[] clusters)
+    {
+        var configured = new Dictionary<string, ProxyRoute>(StringComparer.OrdinalIgnoreCase);
+        try
+        {
+            // Connection pools are made of files and user code, which can fail where validation could not see it: nothing is visible until all are made.
+            var updates = clusters.Select(c => (Cluster: Cluster(c.ClusterId), Model: Cluster(c.ClusterId).Prepare(c))).ToArray();
+            foreach (var route in configs.SelectMany(c => c.Routes))
+            {
+                configured[route.RouteId] = _configured.TryGetValue(route.RouteId, out var old) && old.Config == route
+                    ? old
+                    : new ProxyRoute(route, Cluster(route.ClusterId!), services, metrics);
+            }
+            foreach (var code in codeRoutes.Routes)
+                code.Route ??= new ProxyRoute(code.Builder.Route, Cluster(code.Builder.Route.ClusterId!), services, metrics);
+            foreach (var (cluster, model) in updates)
+                cluster.Model = model;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return [e.Message];
+        }
+
+        foreach (var gone in _clusters.Keys.Except(clusters.Select(c => c.ClusterId), StringComparer.OrdinalIgnoreCase).ToArray())
+            _clusters.Remove(gone);
+        _configured = configured;
+        _configuredRoutes = [.. configured.Values];
+        monitor.Routes = routes;
+        monitor.Clusters = clusters;
+        monitor.LoadedAt = services.Clocks.Time.GetUtcNow();
+        monitor.LastError = null;
+        return [];
+    }
+
+    private Cluster Cluster(string id)
+    {
+        if (!_clusters.TryGetValue(id, out var cluster))
+            _clusters.Add(id, cluster = new Cluster(id, handlers));
+        return cluster;
+    }
+
+    private void Subscribe(List<ProxyConfig> configs)
+    {
+        foreach (var subscription in _subscriptions)
+            subscription.Dispose();
+        _subscriptions = [.. configs.Select(c => c.ChangeToken.RegisterChangeCallback(static state => ((ProxyConfigManager)state!).Reload(), this))];
+    }
+}

@@ -1,0 +1,64 @@
+namespace ProxyKit;
+
+/// <summary>
+/// A route: which requests it takes, and what is done with them. The fluent builder and the JSON configuration both produce this record.
+/// Properties that carry a YARP name mean what they mean there.
+/// </summary>
+public sealed record RouteConfig
+{
+    /// <summary>The route's name, unique among all routes.</summary>
+    public required string RouteId { get; init; }
+
+    /// <summary>The cluster that answers. Required.</summary>
+    public string? ClusterId { get; init; }
+
+    /// <summary>Which requests the route takes.</summary>
+    public RouteMatch Match { get; init; } = new();
+
+    /// <summary>Breaks ties between routes that match alike: lower goes first. Default: 0.</summary>
+    public int? Order { get; init; }
+
+    /// <summary>Name of an ASP.NET Core authorization policy, <c>default</c> or <c>anonymous</c>. Default: none.</summary>
+    public string? AuthorizationPolicy { get; init; }
+
+    /// <summary>Name of an ASP.NET Core rate limiter policy, or <c>disable</c>. Default: none.</summary>
+    public string? RateLimiterPolicy { get; init; }
+
+    /// <summary>Name of an ASP.NET Core output cache policy. Default: none.</summary>
+    public string? OutputCachePolicy { get; init; }
+
+    /// <summary>Name of an ASP.NET Core CORS policy, <c>default</c> or <c>disable</c>. Default: none.</summary>
+    public string? CorsPolicy { get; init; }
+
+    /// <summary>Name of an ASP.NET Core request timeout policy, or <c>disable</c>. Needs <c>app.UseRequestTimeouts()</c>. Default: none.</summary>
+    public string? TimeoutPolicy { get; init; }
+
+    /// <summary>How long a request may take as a whole; more is 504. Overrides the cluster's <see cref="TimeoutConfig.Total"/>. Default: the cluster's.</summary>
+    public TimeSpan? Timeout { get; init; }
+
+    /// <summary>Largest request body in bytes; more is 413. -1 lifts the server's limit. Default: the server's own (Kestrel: 30,000,000).</summary>
+    public long? MaxRequestBodySize { get; init; }
+
+    /// <summary>What is changed on requests and responses on their way; made with <see cref="TransformBuilder"/>.</summary>
+    public ValueList<Transform> Transforms { get; init; } = [];
+
+    /// <summary>
+    /// The <c>Upgrade</c> protocols that pass (RFC 9110 §7.8), in lower case. Others are ignored, as RFC 9110 allows. Default: <c>websocket</c>.
+    /// </summary>
+    public ValueList<string> Upgrades { get; init; } = ["websocket"];
+
+    /// <summary>
+    /// Files to answer with when the proxy itself has to answer with an error: status code (<c>502</c>), class (<c>5xx</c>) or <c>default</c> to
+    /// path. nginx: <c>error_page</c>. Default: none; the body is empty and <c>UseStatusCodePages</c> can fill it.
+    /// </summary>
+    public ValueMap ErrorPages { get; init; } = ValueMap.Empty;
+
+    /// <summary>Whether <c>Proxy-Status</c> (RFC 9209) tells clients what went wrong. Default: false.</summary>
+    public bool ProxyStatus { get; init; }
+
+    /// <summary>Whether each request writes one line to the log category <c>ProxyKit.AccessLog</c>. Default: false.</summary>
+    public bool AccessLog { get; init; }
+
+    /// <summary>The user's own data on the route.</summary>
+    public ValueMap Metadata { get; init; } = ValueMap.Empty;
+}

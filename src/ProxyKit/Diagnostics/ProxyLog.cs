@@ -1,0 +1,68 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Diagnostics;
+
+/// <summary>The log messages of the request path. Event ids are stable; docs/observability.md lists them.</summary>
+internal sealed partial class ProxyLog(ILoggerFactory loggers)
+{
+    public const string Category = "ProxyKit";
+
+    private readonly ILogger _logger = loggers.CreateLogger(Category);
+
+    public void Rejected(Rejection rejection, ProxyContext proxy, HttpContext context)
+    {
+        if (_logger.IsEnabled(LogLevel.Information))
+            RequestRejected(proxy.Route.RouteId, context.Request.Method, rejection.Status, rejection.Reason);
+    }
+
+    /// <summary>One line: a client that left is no operator's business (Debug), all else is (Warning).</summary>
+    public void Failed(ProxyContext proxy, HttpContext context, Exception? exception)
+    {
+        if (proxy.Error == ProxyError.ClientAborted)
+        {
+            ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
+            return;
+        }
+        if (!_logger.IsEnabled(LogLevel.Warning))
+            return;
+        if (context.Response.HasStarted)
+            ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);
+        else
+            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);
+    }
+
+    public void Upgraded(string protocol, ProxyContext proxy) => ConnectionUpgraded(proxy.Route.RouteId, proxy.Destination?.Name, protocol);
+
+    private static string? Innermost(Exception? exception)
+    {
+        while (exception?.InnerException is { } inner)
+            exception = inner;
+        return exception?.Message;
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "Route {RouteId}: {Method} request refused with {StatusCode}: {Reason}", EventName = "RequestRejected")]
+    private partial void RequestRejected(string routeId, string method, int statusCode, string reason);
+
+    [LoggerMessage(2, LogLevel.Warning, "Route {RouteId}: no answer from cluster {ClusterId}, destination {Destination}: {Error}: {Cause}", EventName = "RequestFailed")]
+    private partial void RequestFailed(string routeId, string clusterId, string? destination, ProxyError error, string? cause, Exception? exception);
+
+    [LoggerMessage(3, LogLevel.Warning, "Route {RouteId}: the response of {Destination} broke off, the client's connection was aborted: {Error}: {Cause}", EventName = "ResponseAborted")]
+    private partial void ResponseAborted(string routeId, string? destination, ProxyError error, string? cause, Exception? exception);
+
+    [LoggerMessage(4, LogLevel.Debug, "Route {RouteId}: the client left before {Destination} had answered in full", EventName = "ClientAborted")]
+    private partial void ClientAborted(string routeId, string? destination);
+
+    [LoggerMessage(5, LogLevel.Debug, "Route {RouteId}: connection to {Destination} upgraded to {Protocol}", EventName = "ConnectionUpgraded")]
+    private partial void ConnectionUpgraded(string routeId, string? destination, string protocol);
+
+    [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]
+    public partial void ConfigurationLoaded(int routeCount, int clusterCount);
+
+    [LoggerMessage(11, LogLevel.Error, "The new configuration was not taken; the old one stays in force. {Errors}", EventName = "ConfigurationRejected")]
+    public partial void ConfigurationRejected(string errors);
+
+    [LoggerMessage(12, LogLevel.Warning, "{RouteCount} routes are configured but not mapped: call app.MapReverseProxy()", EventName = "RoutesNotMapped")]
+    public partial void RoutesNotMapped(int routeCount);
+}

@@ -1,0 +1,62 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Diagnostics;
+
+/// <summary>The activity source <c>ProxyKit</c>: a client span for each exchange, and its context on the request (W3C Trace Context).</summary>
+internal sealed class ProxyTracing : IDisposable
+{
+    public const string SourceName = "ProxyKit";
+
+    private readonly ActivitySource _source = new(SourceName);
+
+    public void Dispose() => _source.Dispose();
+
+    public Activity? Start(HttpContext context, ProxyContext proxy, PreparedRequest prepared)
+    {
+        Activity? activity = null;
+        if (_source.HasListeners())
+            activity = _source.StartActivity(ProxyMetrics.KnownMethod(prepared.Method), ActivityKind.Client);
+        if (activity is { IsAllDataRequested: true })
+        {
+            var target = proxy.Destination!.Target;
+            var (host, port) = target.HostAndPort;
+            activity.SetTag("http.request.method", ProxyMetrics.KnownMethod(prepared.Method));
+            activity.SetTag("url.scheme", target.IsHttps ? "https" : "http");
+            activity.SetTag("url.path", prepared.Path);
+            activity.SetTag("server.address", target.UnixSocketPath ?? host);
+            if (target.UnixSocketPath is null)
+                activity.SetTag("server.port", port);
+            activity.SetTag("proxykit.route", proxy.Route.RouteId);
+            activity.SetTag("proxykit.cluster", proxy.Cluster.ClusterId);
+            activity.SetTag("proxykit.destination", proxy.Destination.Name);
+        }
+
+        // Without an activity of the app's or our own the client's context passes as it is.
+        if ((activity ?? Activity.Current) is { } current)
+        {
+            var propagator = DistributedContextPropagator.Current;
+            foreach (var field in propagator.Fields)
+                prepared.Headers.Remove(field);
+            propagator.Inject(current, prepared.Headers, static (headers, name, value) => ((HeaderList)headers!).Set(name, value));
+        }
+        return activity;
+    }
+
+    public static void Stop(Activity? activity, HttpContext context, ProxyContext proxy)
+    {
+        if (activity is null)
+            return;
+        if (activity.IsAllDataRequested)
+        {
+            activity.SetTag("http.response.status_code", context.Response.StatusCode);
+            if (proxy.Error != ProxyError.None || context.Response.StatusCode >= 400)
+            {
+                activity.SetTag("error.type", proxy.Error != ProxyError.None ? proxy.Error.ToString() : context.Response.StatusCode.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                activity.SetStatus(ActivityStatusCode.Error);
+            }
+        }
+        activity.Dispose();
+    }
+}

@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Http;
+using ProxyKit.Configuration;
+using ProxyKit.Forwarding;
+using ProxyKit.Pipeline;
+
+namespace ProxyKit;
+
+/// <summary>Forwards a request of an app's own endpoint or middleware. Take it from dependency injection.</summary>
+public interface IProxyForwarder
+{
+    /// <summary>Forwards the request as a route would, with its defaults.</summary>
+    /// <param name="context">The request. Its response must not have started.</param>
+    /// <param name="destination">An address such as <c>http://localhost:5001/base</c>. The request's path and query follow it.</param>
+    /// <returns>What became of it; the response has been written, errors too.</returns>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
+    /// <exception cref="InvalidOperationException">The response has started.</exception>
+    Task<ProxyContext> ForwardAsync(HttpContext context, string destination);
+
+    /// <summary>Forwards the request with these transforms.</summary>
+    /// <param name="context">The request. Its response must not have started.</param>
+    /// <param name="destination">An address.</param>
+    /// <param name="transforms">Made once with <see cref="TransformBuilder.Build"/>, not anew for each request.</param>
+    /// <returns>What became of it; the response has been written, errors too.</returns>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
+    /// <exception cref="InvalidOperationException">The response has started.</exception>
+    Task<ProxyContext> ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
+}
+
+internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services) : IProxyForwarder
+{
+    private const string Id = "(direct)";
+    private const int MaxCached = 1024;
+
+    private readonly ConcurrentDictionary<string, ClusterModel> _models = new();
+    private readonly ConcurrentDictionary<ValueList<Transform>, Forwarder> _forwarders = new(ReferenceEqualityComparer.Instance);
+    private readonly Lazy<HttpMessageInvoker> _invoker = new(() => handlers.Create(new ClusterConfig { ClusterId = Id }));
+
+    public Task<ProxyContext> ForwardAsync(HttpContext context, string destination) => ForwardAsync(context, destination, ValueList<Transform>.Empty);
+
+    public async Task<ProxyContext> ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        ArgumentNullException.ThrowIfNull(destination);
+        ArgumentNullException.ThrowIfNull(transforms);
+        if (context.Response.HasStarted)
+            throw new InvalidOperationException("The response has started; the request can no longer be forwarded.");
+
+        // What an app passes may come from its requests: what is kept is bounded.
+        if (!_models.TryGetValue(destination, out var model))
+        {
+            model = CreateModel(destination);
+            if (_models.Count < MaxCached)
+                _models.TryAdd(destination, model);
+        }
+        if (!_forwarders.TryGetValue(transforms, out var forwarder))
+        {
+            forwarder = new(new RouteConfig { RouteId = Id, ClusterId = Id, Transforms = transforms }, services);
+            if (_forwarders.Count < MaxCached)
+                _forwarders.TryAdd(transforms, forwarder);
+        }
+
+        var proxy = new ProxyContext(forwarder.Route, model, services.Clocks.Time.GetTimestamp());
+        context.Features.Set(proxy);
+        await forwarder.ForwardAsync(context, proxy);
+        return proxy;
+    }
+
+    private ClusterModel CreateModel(string destination)
+    {
+        if (!DestinationAddress.TryParse(destination, out var address))
+            throw new ArgumentException($"'{destination}' is not a destination address. Allowed are {DestinationAddress.Allowed}.", nameof(destination));
+        var config = new ClusterConfig { ClusterId = Id, Destinations = [new DestinationConfig { Address = destination }] };
+        handlers.Register(address);
+        return new(config, [new Destination(Id, config.Destinations[0], address)], _invoker.Value, new HttpTransport(_invoker.Value, config.HttpRequest));
+    }
+}

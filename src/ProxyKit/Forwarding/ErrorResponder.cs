@@ -1,0 +1,84 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+using ProxyKit.Transforms;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>The proxy's own answers. They say what happened, never where or why in words of the upstream.</summary>
+internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, string pseudonym)
+{
+    private readonly ErrorPages _pages = new(route.ErrorPages);
+
+    public Task RejectAsync(HttpContext context, ProxyContext proxy, Rejection rejection)
+    {
+        if (rejection.Status == StatusCodes.Status200OK)
+        {
+            context.Response.Headers.Allow = RequestGuard.Allow;
+            context.Response.ContentLength = 0;
+            return Task.CompletedTask;
+        }
+        if (rejection.Close && RequestGuard.IsHttp1(context.Request))
+            context.Response.Headers.Connection = "close";
+        if (rejection.Status == StatusCodes.Status405MethodNotAllowed)
+            context.Response.Headers.Allow = RequestGuard.Allow; // RFC 9110 §15.5.6
+        return WriteAsync(context, proxy, rejection.Status);
+    }
+
+    public Task RespondAsync(HttpContext context, ProxyContext proxy, int status)
+    {
+        context.Response.Clear();
+        if (proxy.Error == ProxyError.ClientAborted)
+        {
+            context.Response.StatusCode = status;
+            return Task.CompletedTask;
+        }
+        if (proxy.Error == ProxyError.RequestBodyClient && RequestGuard.IsHttp1(context.Request))
+            context.Response.Headers.Connection = "close"; // what follows of the body cannot be told from a request
+        return WriteAsync(context, proxy, status);
+    }
+
+    public void AddReceivedStatus(HttpContext context, int status) =>
+        Append(context, string.Create(CultureInfo.InvariantCulture, $"{pseudonym}; received-status={status}"));
+
+    private async Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
+    {
+        context.Response.StatusCode = status;
+        if (route.ProxyStatus)
+            Append(context, $"{pseudonym}; error={ErrorType(proxy.Error)}");
+        foreach (var transform in transforms.Response)
+            transform.Apply(context.Response.Headers, status);
+        foreach (var run in transforms.ResponseDelegates)
+        {
+            try
+            {
+                await run(new(context, null, context.RequestAborted));
+            }
+            catch (OperationCanceledException)
+            {
+            }
+        }
+        if (!context.Response.HasStarted)
+            await _pages.WriteAsync(context);
+    }
+
+    private static void Append(HttpContext context, string value) =>
+        context.Response.Headers["Proxy-Status"] = StringValues.Concat(context.Response.Headers["Proxy-Status"], value);
+
+    // RFC 9209 §2.3
+    private static string ErrorType(ProxyError error) => error switch
+    {
+        ProxyError.LoopDetected => "proxy_loop_detected",
+        ProxyError.NoAvailableDestinations => "destination_unavailable",
+        ProxyError.NameResolution => "dns_error",
+        ProxyError.Connect => "connection_refused",
+        ProxyError.ConnectTimeout => "connection_timeout",
+        ProxyError.Tls => "tls_protocol_error",
+        ProxyError.Request or ProxyError.RequestBodyDestination => "connection_terminated",
+        ProxyError.FirstByteTimeout or ProxyError.IdleTimeout or ProxyError.TotalTimeout => "http_response_timeout",
+        ProxyError.RequestRejected or ProxyError.RequestBodyClient => "http_request_error",
+        ProxyError.InvalidResponse => "http_protocol_error",
+        ProxyError.ResponseBodyDestination => "http_response_incomplete",
+        _ => "proxy_internal_error",
+    };
+}

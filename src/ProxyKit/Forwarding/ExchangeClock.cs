@@ -1,0 +1,176 @@
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.ObjectPool;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>
+/// Watches over one request: cancels its token when the client leaves or a limit of <see cref="TimeoutConfig"/> is exceeded, and says which.
+/// Its timer is left running between requests and looks, when it fires, what is due then: a request that keeps its limits never touches the timer.
+/// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "A clock that is not returned to the pool is collected with its timer, which is not re-armed.")]
+internal sealed class ExchangeClock
+{
+    private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly ITimer _timer;
+    private CancellationTokenSource _cancellation = new();
+    private CancellationTokenRegistration _aborted;
+    private TimeoutConfig _limits = s_none;
+    private TimeSpan _total;
+    private long _start;
+    private long _lastActivity;
+    private long _due = long.MaxValue; // when the timer will fire
+    private State _state;
+
+    private static readonly TimeoutConfig s_none = new();
+
+    private enum State
+    {
+        Stopped,
+        AwaitingHeaders,
+        Body,
+        Tunnel,
+    }
+
+    private ExchangeClock(TimeProvider time)
+    {
+        _time = time;
+        using (ExecutionContext.SuppressFlow())
+            _timer = time.CreateTimer(static state => ((ExchangeClock)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+    }
+
+    public CancellationToken Token => _cancellation.Token;
+
+    /// <summary>Why the token is cancelled; <see cref="ProxyError.None"/> if it is not, or if neither client nor time is the reason.</summary>
+    public ProxyError Reason { get; private set; }
+
+    public long Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
+    {
+        lock (_lock)
+        {
+            _limits = limits;
+            _total = total ?? limits.Total;
+            _start = startTimestamp;
+            _lastActivity = _time.GetTimestamp();
+            _state = State.AwaitingHeaders;
+            Arm();
+        }
+        // Outside the lock: it runs at once if the client is gone already.
+        _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
+        return _lastActivity;
+    }
+
+    /// <summary>Something has moved.</summary>
+    public void Touch() => Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+
+    /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
+    public void HeadersReceived() => Enter(State.Body);
+
+    /// <summary>The connection is upgraded: only <see cref="TimeoutConfig.Idle"/> counts.</summary>
+    public void Upgraded() => Enter(State.Tunnel);
+
+    public void Cancel(ProxyError reason)
+    {
+        lock (_lock)
+        {
+            if (_state == State.Stopped || Reason != ProxyError.None)
+                return;
+            Reason = reason;
+        }
+        _cancellation.Cancel();
+    }
+
+    /// <summary>Ends what still runs of the exchange, for no reason that anybody is to be told.</summary>
+    public void CancelExchange() => _cancellation.Cancel();
+
+    private void Enter(State state)
+    {
+        lock (_lock)
+        {
+            _state = state;
+            _lastActivity = _time.GetTimestamp();
+            Arm();
+        }
+    }
+
+    private void OnTimer()
+    {
+        ProxyError reason;
+        lock (_lock)
+        {
+            _due = long.MaxValue;
+            if (_state == State.Stopped)
+                return;
+            (var due, reason) = NextLimit();
+            if (_time.GetTimestamp() < due)
+            {
+                Arm();
+                return;
+            }
+        }
+        Cancel(reason);
+    }
+
+    private void Arm()
+    {
+        var (due, _) = NextLimit();
+        if (due >= _due)
+            return; // the timer fires before that, and will look again
+        _due = due;
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), due);
+        // One millisecond more, so that a timer rounded down does not fire just before its time; a day at most, then it looks again.
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Clamp(Math.Ceiling(wait.TotalMilliseconds) + 1, 0, 86_400_000)), Timeout.InfiniteTimeSpan);
+    }
+
+    private (long Due, ProxyError Reason) NextLimit()
+    {
+        var (idle, reason) = _state == State.AwaitingHeaders ? (_limits.FirstByte, ProxyError.FirstByteTimeout) : (_limits.Idle, ProxyError.IdleTimeout);
+        var due = After(Volatile.Read(ref _lastActivity), idle);
+        var total = _state == State.Tunnel ? long.MaxValue : After(_start, _total);
+        return total <= due ? (total, ProxyError.TotalTimeout) : (due, reason);
+    }
+
+    private long After(long timestamp, TimeSpan span) =>
+        span == Timeout.InfiniteTimeSpan ? long.MaxValue : timestamp + (long)(span.TotalSeconds * _time.TimestampFrequency);
+
+    private bool TryStop()
+    {
+        _aborted.Dispose();
+        _aborted = default;
+        lock (_lock)
+        {
+            _state = State.Stopped;
+            var clean = Reason == ProxyError.None;
+            Reason = ProxyError.None;
+            return clean && _cancellation.TryReset();
+        }
+    }
+
+    /// <summary>Clocks for one <see cref="TimeProvider"/>.</summary>
+    public sealed class Pool : PooledObjectPolicy<ExchangeClock>
+    {
+        private readonly DefaultObjectPool<ExchangeClock> _clocks;
+
+        public Pool(TimeProvider time)
+        {
+            Time = time;
+            _clocks = new(this, maximumRetained: 1024);
+        }
+
+        public TimeProvider Time { get; }
+
+        public ExchangeClock Rent() => _clocks.Get();
+
+        public void Release(ExchangeClock clock) => _clocks.Return(clock);
+
+        public override ExchangeClock Create() => new(Time);
+
+        public override bool Return(ExchangeClock obj)
+        {
+            if (obj.TryStop())
+                return true;
+            obj._timer.Dispose();
+            return false;
+        }
+    }
+}

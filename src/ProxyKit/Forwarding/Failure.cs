@@ -1,0 +1,58 @@
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>What an exception means: the error, how far the attempt had come, the status for the client.</summary>
+internal readonly record struct Failure(ProxyError Error, FailureClass Class, int Status)
+{
+    public const int ClientClosedRequest = 499; // nginx's number; no client ever sees it
+
+    public static Failure Of(Exception exception, Phase phase, RequestBodyContent? body, ProxyError clockReason, HttpContext context)
+    {
+        if (clockReason == ProxyError.ClientAborted || context.RequestAborted.IsCancellationRequested)
+            return new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest);
+        if (clockReason != ProxyError.None)
+            return new(clockReason, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
+        if (body?.ClientError is { } clientError)
+            return OfRequestBody(clientError);
+
+        return phase switch
+        {
+            Phase.Prepare => exception is BadHttpRequestException bad ? OfRequestBody(bad) : new(ProxyError.RequestCreation, FailureClass.NothingSent, 502),
+            Phase.Send => OfSend(exception, body),
+            Phase.Headers => new(ProxyError.InvalidResponse, FailureClass.Answered, 502),
+            Phase.ResponseTransforms => new(ProxyError.ResponseCreation, FailureClass.Answered, 502),
+            Phase.Tunnel => new(ProxyError.Tunnel, FailureClass.ResponseStarted, 502),
+            _ => new(exception is ResponseBodyException { Error: var side } ? side : ProxyError.ResponseBodyDestination, FailureClass.Answered, 502),
+        };
+    }
+
+    private static Failure OfRequestBody(Exception exception) => exception switch
+    {
+        BadHttpRequestException bad => new(ProxyError.RequestBodyClient, FailureClass.Client, bad.StatusCode),
+        ConnectionAbortedException or ConnectionResetException or OperationCanceledException => new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest),
+        _ => new(ProxyError.RequestBodyClient, FailureClass.Client, 400),
+    };
+
+    private static Failure OfSend(Exception exception, RequestBodyContent? body)
+    {
+        // SocketsHttpHandler reports its ConnectTimeout as a cancellation that a TimeoutException caused.
+        if (exception is OperationCanceledException)
+            return exception.InnerException is TimeoutException
+                ? new(ProxyError.ConnectTimeout, FailureClass.NothingSent, 504)
+                : new(ProxyError.Request, FailureClass.Unanswered, 502);
+
+        var error = (exception as HttpRequestException)?.HttpRequestError;
+        return error switch
+        {
+            HttpRequestError.NameResolutionError => new(ProxyError.NameResolution, FailureClass.NothingSent, 502),
+            HttpRequestError.ConnectionError => new(ProxyError.Connect, FailureClass.NothingSent, 502),
+            HttpRequestError.SecureConnectionError => new(ProxyError.Tls, FailureClass.NothingSent, 502),
+            HttpRequestError.ProxyTunnelError => new(ProxyError.Connect, FailureClass.NothingSent, 502),
+            HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded => new(ProxyError.InvalidResponse, FailureClass.Answered, 502),
+            _ when body?.DestinationError is not null => new(ProxyError.RequestBodyDestination, FailureClass.Unanswered, 502),
+            _ => new(ProxyError.Request, FailureClass.Unanswered, 502),
+        };
+    }
+}

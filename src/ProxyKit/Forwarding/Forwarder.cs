@@ -1,0 +1,264 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.ObjectPool;
+using ProxyKit.Diagnostics;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Transforms;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>
+/// The last stage: prepare, exchange, deliver. What fails before the response has started becomes a status; what fails after it becomes an abort, so that
+/// no client takes half a response for a whole one.
+/// </summary>
+internal sealed class Forwarder
+{
+    private static readonly ObjectPool<PreparedRequest> s_prepared = new DefaultObjectPool<PreparedRequest>(new PreparedPolicy(), maximumRetained: 1024);
+
+    private readonly RouteConfig _route;
+    private readonly RouteTransforms _transforms;
+    private readonly RequestPreparer _preparer;
+    private readonly ResponseHeaders _responseHeaders;
+    private readonly ErrorResponder _errors;
+    private readonly ForwarderServices _services;
+
+    public Forwarder(RouteConfig route, ForwarderServices services)
+    {
+        _route = route;
+        _services = services;
+        _transforms = RouteTransforms.Compile(route.Transforms);
+        _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
+        _responseHeaders = new(_transforms, services.Options);
+        _errors = new(route, _transforms, services.Options.Pseudonym);
+    }
+
+    public RouteConfig Route => _route;
+
+    public async Task ForwardAsync(HttpContext context, ProxyContext proxy)
+    {
+        var prepared = s_prepared.Get();
+        var clock = _services.Clocks.Rent();
+        var phase = Phase.Prepare;
+        HttpResponseMessage? response = null;
+        Destination? destination = null;
+        System.Diagnostics.Activity? activity = null;
+        try
+        {
+            clock.Start(proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
+
+            if (_preparer.Prepare(context, prepared) is { } rejection)
+            {
+                proxy.Error = rejection.Error;
+                proxy.FailureClass = FailureClass.Client;
+                _services.Log.Rejected(rejection, proxy, context);
+                await _errors.RejectAsync(context, proxy, rejection);
+                return;
+            }
+            if (PowerOfTwoChoices.Pick(proxy.Destinations) is not { } picked)
+            {
+                proxy.Error = ProxyError.NoAvailableDestinations;
+                _services.Log.Failed(proxy, context, null);
+                await _errors.RespondAsync(context, proxy, StatusCodes.Status503ServiceUnavailable);
+                return;
+            }
+
+            proxy.Destination = destination = picked;
+            proxy.Attempts++;
+            destination.BeginRequest();
+            activity = _services.Tracing.Start(context, proxy, prepared);
+            prepared.Body = RequestBody(context, proxy, prepared, clock);
+
+            var transport = proxy.Transport;
+            using var message = transport.CreateMessage(prepared, destination);
+            foreach (var run in _transforms.RequestDelegates)
+            {
+                await run(new(context, message, destination, clock.Token));
+                if (context.Response.HasStarted || context.Response.StatusCode != StatusCodes.Status200OK)
+                    return; // answered by the delegate
+            }
+            if (!ReferenceEquals(message.Content, prepared.Body) && prepared.Body is not null)
+                throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
+
+            phase = Phase.Send;
+            response = prepared.Upgrade is null
+                ? await transport.SendAsync(message, clock.Token)
+                : await Upgrades.SendAsync(transport, message, context, prepared, destination, clock.Token);
+            proxy.TimeToFirstByte = _services.Clocks.Time.GetElapsedTime(proxy.StartTimestamp);
+            clock.HeadersReceived();
+
+            phase = Phase.Headers;
+            if (ResponseHeaders.Check(response) is { } problem)
+                throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's response has {problem}.");
+
+            if (prepared.Upgrade is not null && Upgrades.IsAccepted(response))
+            {
+                await Upgrades.TunnelAsync(context, proxy, response, message, _responseHeaders, _transforms, clock, _services, () => phase = Phase.Tunnel);
+                return;
+            }
+            await DeliverAsync(context, proxy, prepared, response, clock);
+        }
+        catch (PhaseException e)
+        {
+            await FailAsync(context, proxy, prepared, clock, e.Phase, e.InnerException!, response);
+        }
+        catch (Exception e)
+        {
+            await FailAsync(context, proxy, prepared, clock, phase, e, response);
+        }
+        finally
+        {
+            response?.Dispose();
+            await FinishRequestBodyAsync(prepared.Body, clock);
+            destination?.EndRequest();
+            ProxyTracing.Stop(activity, context, proxy);
+            _services.Clocks.Release(clock);
+            s_prepared.Return(prepared);
+        }
+    }
+
+    private static RequestBodyContent? RequestBody(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock)
+    {
+        var features = context.Features;
+        // False for a bodiless GET; true whenever there may be a body, whatever the method.
+        if (prepared.Upgrade is not null
+            || (features.Get<IHttpRequestBodyDetectionFeature>() is { } detection ? !detection.CanHaveBody : context.Request is { ContentLength: null or 0, Headers.TransferEncoding.Count: 0 }))
+            return null;
+
+        if (prepared.IsGrpc)
+        {
+            // Streams that may stay silent for long, and have no end.
+            if (features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.IHttpMinRequestBodyDataRateFeature>() is { } rate)
+                rate.MinDataRate = null;
+            if (features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+                size.MaxRequestBodySize = null;
+        }
+        return new(context, proxy, clock, context.Request.ContentLength, flushEachWrite: prepared.IsGrpc);
+    }
+
+    private async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, HttpResponseMessage response, ExchangeClock clock)
+    {
+        var status = (int)response.StatusCode;
+        _responseHeaders.Copy(context, response, new LocationRewriter(context, proxy, _transforms));
+        if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
+            && !ReferenceEquals(reason, Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status))
+            && reason != Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)
+            && !RequestGuard.HasControls(reason)
+            && context.Features.Get<IHttpResponseFeature>() is { } feature)
+            feature.ReasonPhrase = reason;
+        if (_route.ProxyStatus)
+            _errors.AddReceivedStatus(context, status);
+
+        foreach (var transform in _transforms.Response)
+            transform.Apply(context.Response.Headers, status);
+        var suppressBody = false;
+        foreach (var run in _transforms.ResponseDelegates)
+        {
+            var transformContext = new ResponseTransformContext(context, response, clock.Token);
+            try
+            {
+                await run(transformContext);
+            }
+            catch (Exception e) when (clock.Reason == ProxyError.None)
+            {
+                throw new PhaseException(Phase.ResponseTransforms, e);
+            }
+            suppressBody |= transformContext.SuppressResponseBody;
+        }
+
+        if (!suppressBody && HasBody(context.Request.Method, status))
+        {
+            if (!proxy.Cluster.HttpRequest.AllowResponseBuffering)
+                context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+            try
+            {
+                var body = await response.Content.ReadAsStreamAsync(clock.Token);
+                await ResponseBody.CopyAsync(body, response.Content.Headers.ContentLength, context, proxy, clock);
+            }
+            catch (Exception e)
+            {
+                throw new PhaseException(Phase.Body, e);
+            }
+        }
+        await DeliverTrailersAsync(context, response, clock);
+        if (!suppressBody && prepared.Body is { Completion: { IsCompleted: false } sending })
+        {
+            // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
+            await context.Response.CompleteAsync();
+            await ObserveAsync(sending);
+        }
+    }
+
+    private async ValueTask DeliverTrailersAsync(HttpContext context, HttpResponseMessage response, ExchangeClock clock)
+    {
+        if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
+            return; // HTTP/1.1: Kestrel sends none
+        _responseHeaders.CopyTrailers(response, trailers);
+        foreach (var transform in _transforms.Trailers)
+            transform.Apply(trailers, (int)response.StatusCode);
+        foreach (var run in _transforms.TrailerDelegates)
+            await run(new(context, response, clock.Token));
+    }
+
+    // RFC 9110 §6.4.1
+    private static bool HasBody(string method, int status) => !HttpMethods.IsHead(method) && status is >= 200 and not 204 and not 205 and not 304;
+
+    private async Task FailAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, Phase phase, Exception exception, HttpResponseMessage? response)
+    {
+        var failure = Failure.Of(exception, phase, prepared.Body, clock.Reason, context);
+        proxy.Error = failure.Error;
+        proxy.Exception = exception;
+        proxy.FailureClass = context.Response.HasStarted ? FailureClass.ResponseStarted : failure.Class;
+        _services.Log.Failed(proxy, context, exception);
+        response?.Dispose(); // the upstream is free before the client has taken the answer
+
+        if (!context.Response.HasStarted)
+        {
+            await _errors.RespondAsync(context, proxy, failure.Status);
+            return;
+        }
+        // HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.
+        if (context.Features.Get<IHttpResetFeature>() is { } reset)
+            reset.Reset(failure.Error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
+        else
+            context.Abort();
+    }
+
+    // The request's pipe must not be read once the server has it back.
+    private static async ValueTask FinishRequestBodyAsync(RequestBodyContent? body, ExchangeClock clock)
+    {
+        if (body is not { Completion.IsCompleted: false })
+            return;
+        clock.CancelExchange();
+        await ObserveAsync(body.Completion!);
+    }
+
+    private static async Task ObserveAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+    private sealed class PreparedPolicy : PooledObjectPolicy<PreparedRequest>
+    {
+        public override PreparedRequest Create() => new();
+
+        public override bool Return(PreparedRequest obj)
+        {
+            obj.Clear();
+            return true;
+        }
+    }
+}
+
+/// <summary>Where a request was when it failed.</summary>
+internal enum Phase
+{
+    Prepare,
+    Send,
+    Headers,
+    ResponseTransforms,
+    Body,
+    Tunnel,
+}
+
+/// <summary>Carries the phase out of a nested method.</summary>
+internal sealed class PhaseException(Phase phase, Exception inner) : Exception(inner.Message, inner)
+{
+    public Phase Phase { get; } = phase;
+}

@@ -1,0 +1,26 @@
+using ProxyKit.Diagnostics;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>What all forwarders of an app share.</summary>
+internal sealed class ForwarderServices(
+    Microsoft.Extensions.Options.IOptions<ReverseProxyOptions> options,
+    Microsoft.Extensions.Logging.ILoggerFactory loggers,
+    ProxyTracing tracing,
+    ExchangeClock.Pool clocks,
+    Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
+{
+    public ReverseProxyOptions Options { get; } = options.Value;
+
+    public TrustedPeers TrustedPeers { get; } = new(options.Value.TrustedProxies);
+
+    public ProxyLog Log { get; } = new(loggers);
+
+    public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
+
+    public ProxyTracing Tracing { get; } = tracing;
+
+    public ExchangeClock.Pool Clocks { get; } = clocks;
+
+    public CancellationToken Stopping { get; } = lifetime?.ApplicationStopping ?? CancellationToken.None;
+}

@@ -1,0 +1,104 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>Makes the connection pool of a cluster.</summary>
+internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks)
+{
+    private readonly ConcurrentDictionary<string, string> _unixSockets = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Lets every pool reach this destination if it is behind a Unix socket, which pools know by a made-up host.</summary>
+    public void Register(DestinationAddress address)
+    {
+        if (address.UnixSocketPath is { } path)
+            _unixSockets[address.Authority] = path;
+    }
+
+    public virtual HttpMessageInvoker Create(ClusterConfig cluster)
+    {
+        var config = cluster.HttpClient;
+        var handler = new SocketsHttpHandler
+        {
+            // A proxy passes on what there is: nothing is followed, decoded, remembered or added on the client's behalf.
+            AllowAutoRedirect = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            UseCookies = false,
+            ActivityHeadersPropagator = null, // ProxyTracing does it, and only when somebody listens
+            UseProxy = config.WebProxy is not null,
+            Proxy = config.WebProxy is { } web
+                ? new WebProxy(web.Address, web.BypassOnLocal) { UseDefaultCredentials = web.UseDefaultCredentials }
+                : null,
+            EnableMultipleHttp2Connections = config.EnableMultipleHttp2Connections,
+            MaxConnectionsPerServer = config.MaxConnectionsPerServer ?? int.MaxValue,
+            MaxResponseHeadersLength = config.MaxResponseHeadersLength,
+            PooledConnectionIdleTimeout = config.PooledConnectionIdleTimeout,
+            PooledConnectionLifetime = config.PooledConnectionLifetime,
+            ConnectTimeout = cluster.Timeouts.Connect,
+            ResponseDrainTimeout = TimeSpan.FromSeconds(2),
+        };
+        var request = Encoding.GetEncoding(config.RequestHeaderEncoding ?? "latin1");
+        var response = Encoding.GetEncoding(config.ResponseHeaderEncoding ?? "latin1");
+        handler.RequestHeaderEncodingSelector = (_, _) => request;
+        handler.ResponseHeaderEncodingSelector = (_, _) => response;
+        ConfigureTls(handler.SslOptions, config);
+        handler.ConnectCallback = ConnectAsync;
+        foreach (var hook in hooks)
+            hook.Configure(cluster, handler);
+        return new HttpMessageInvoker(handler);
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var isUnix = _unixSockets.TryGetValue(context.DnsEndPoint.Host, out var path);
+        var socket = isUnix
+            ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(isUnix ? new UnixDomainSocketEndPoint(path!) : context.DnsEndPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static void ConfigureTls(SslClientAuthenticationOptions tls, HttpClientConfig config)
+    {
+        if (config.SslProtocols is { } protocols)
+            tls.EnabledSslProtocols = protocols;
+        if (config.ClientCertificate is { } certificate)
+            tls.ClientCertificates = [LoadCertificate(certificate)];
+        if (config.DangerousAcceptAnyServerCertificate)
+#pragma warning disable CA5359 // the option's name says it
+            tls.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
+#pragma warning restore CA5359
+        else if (config.TrustedCertificateAuthorities is { } path)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.ImportFromPemFile(path);
+            tls.CertificateChainPolicy = policy;
+        }
+    }
+
+    internal static X509Certificate2 LoadCertificate(ClientCertificateConfig config)
+    {
+        if (config.Path.EndsWith(".pfx", StringComparison.OrdinalIgnoreCase) || config.Path.EndsWith(".p12", StringComparison.OrdinalIgnoreCase))
+            return X509CertificateLoader.LoadPkcs12FromFile(config.Path, config.Password);
+        using var pem = config.Password is null
+            ? X509Certificate2.CreateFromPemFile(config.Path, config.KeyPath)
+            : X509Certificate2.CreateFromEncryptedPemFile(config.Path, config.Password, config.KeyPath);
+        // SslStream on Windows cannot use the ephemeral key of a PEM file.
+        return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
+    }
+}
+
+/// <summary>A user's last word on the <see cref="SocketsHttpHandler"/> of each cluster.</summary>
+internal sealed record HttpHandlerHook(Action<ClusterConfig, SocketsHttpHandler> Configure);

@@ -1,0 +1,104 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>The second part, the exchange: <see cref="PreparedRequest"/> to response, over the cluster's own connection pool.</summary>
+internal sealed class HttpTransport(HttpMessageInvoker invoker, HttpRequestConfig config)
+{
+    private static readonly UriCreationOptions s_uriOptions = new() { DangerousDisablePathAndQueryCanonicalization = true };
+    private static readonly string[] s_contentHeaders =
+        ["Allow", "Content-Disposition", "Content-Encoding", "Content-Language", "Content-Location", "Content-MD5", "Content-Range", "Content-Type", "Expires", "Last-Modified"];
+
+    private readonly Version _https = config.Version ?? HttpVersion.Version20;
+    private readonly Version _http = config.Version ?? HttpVersion.Version11;
+    private readonly HttpVersionPolicy _policy = config.VersionPolicy ?? HttpVersionPolicy.RequestVersionOrLower;
+
+    public bool IsVersionConfigured => config.Version is not null;
+
+    public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>
+        invoker.SendAsync(message, cancellationToken);
+
+    /// <summary>The version that requests to this destination ask for.</summary>
+    public (Version Version, HttpVersionPolicy Policy) VersionFor(Destination destination, bool isGrpc)
+    {
+        // gRPC cannot work over HTTP/1.1, and in clear text there is no ALPN to find out: prior knowledge.
+        if (isGrpc && !IsVersionConfigured && !destination.Target.IsHttps)
+            return (HttpVersion.Version20, HttpVersionPolicy.RequestVersionExact);
+        return (destination.Target.IsHttps ? _https : _http, _policy);
+    }
+
+    public HttpRequestMessage CreateMessage(PreparedRequest prepared, Destination destination)
+    {
+        var target = destination.Target;
+        // The path begins with a slash, so whatever stands in it the authority is the destination's; and it is not normalised once more.
+        var message = new HttpRequestMessage(Method(prepared.Method), new Uri(string.Concat(target.Prefix, prepared.Path, prepared.Query), s_uriOptions));
+        (message.Version, message.VersionPolicy) = VersionFor(destination, prepared.IsGrpc);
+        message.Content = prepared.Body;
+
+        var host = prepared.Host ?? destination.Config.Host;
+        if (host is not null || target.UnixSocketPath is not null)
+            message.Headers.Host = host ?? target.Host;
+
+        foreach (ref readonly var field in prepared.Headers.Fields)
+            AddHeader(message, field.Name, field.Value);
+        return message;
+    }
+
+    public static void AddHeader(HttpRequestMessage message, string name, StringValues value)
+    {
+        if (value.Count == 1)
+        {
+            if (!message.Headers.TryAddWithoutValidation(name, value.ToString()))
+                AddContentHeader(message, name, value);
+            return;
+        }
+        // Cookie pairs that HTTP/2 splits are one line in HTTP/1.1 (RFC 9113 §8.2.3).
+        if (name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
+            message.Headers.TryAddWithoutValidation(name, string.Join("; ", value.ToArray()));
+        else if (!message.Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)value))
+            AddContentHeader(message, name, value);
+    }
+
+    private static void AddContentHeader(HttpRequestMessage message, string name, StringValues value)
+    {
+        // HttpClient keeps these on the content; a request without a body has one that sends nothing.
+        if (IsContentHeader(name))
+            (message.Content ??= new NoContent()).Headers.TryAddWithoutValidation(name, (IEnumerable<string?>)value);
+    }
+
+    private static bool IsContentHeader(string name)
+    {
+        foreach (var other in s_contentHeaders)
+        {
+            if (other.Equals(name, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
+    }
+
+    private static HttpMethod Method(string method) => method switch
+    {
+        "GET" => HttpMethod.Get,
+        "POST" => HttpMethod.Post,
+        "PUT" => HttpMethod.Put,
+        "HEAD" => HttpMethod.Head,
+        "DELETE" => HttpMethod.Delete,
+        "PATCH" => HttpMethod.Patch,
+        "OPTIONS" => HttpMethod.Options,
+        _ => new HttpMethod(method),
+    };
+
+    /// <summary>Carries content headers and no body: neither Content-Length nor Transfer-Encoding is sent.</summary>
+    private sealed class NoContent : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Task.CompletedTask;
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>
+/// Which bytes of the path are sent on. The raw path is sent only if it says the same as the path that routing and authorization saw
+/// (otherwise <c>/public/%2e%2e/admin</c> would be routed as one thing and forwarded as another).
+/// </summary>
+internal static class PathEncoding
+{
+    // RFC 3986 §3.3: pchar = unreserved / pct-encoded / sub-delims / ":" / "@"
+    private static readonly SearchValues<char> s_pathChars =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@/");
+
+    /// <summary>The raw path (no query) of an origin-form target, or null if the target has another form.</summary>
+    public static string? RawPath(string rawTarget)
+    {
+        if (rawTarget.Length == 0 || rawTarget[0] != '/')
+            return null;
+        var query = rawTarget.IndexOf('?', StringComparison.Ordinal);
+        return query < 0 ? rawTarget : rawTarget[..query];
+    }
+
+    /// <summary>The path to send, without the path base.</summary>
+    public static string Select(HttpRequest request, string? rawPath, PathForwarding forwarding)
+    {
+        var path = request.Path.Value ?? "";
+        var pathBase = request.PathBase.Value ?? "";
+        if (rawPath is not null && forwarding == PathForwarding.Raw)
+        {
+            if (pathBase.Length == 0 && ReferenceEquals(rawPath, path))
+                return rawPath;
+            if (rawPath.StartsWith(pathBase, StringComparison.OrdinalIgnoreCase)
+                && (rawPath.Length == pathBase.Length || rawPath[pathBase.Length] == '/'))
+            {
+                var rest = pathBase.Length == 0 ? rawPath : rawPath[pathBase.Length..];
+                if (SaysTheSame(rest, path))
+                    return rest.Length == 0 ? "/" : rest;
+            }
+        }
+        return Encode(path);
+    }
+
+    private static bool SaysTheSame(string raw, string path)
+    {
+        if (raw.Contains('\\', StringComparison.Ordinal))
+            return false;
+        // The decoding that servers do: %2F stays, what is not UTF-8 stays. Dot segments in raw are resolved in path, so they differ.
+        var decoded = raw.Contains('%', StringComparison.Ordinal) ? PathString.FromUriComponent(raw).Value! : raw;
+        return decoded == path && !decoded.Contains('\\', StringComparison.Ordinal) && !HasDotSegment(decoded);
+    }
+
+    // A server that does not resolve dot segments (TestServer, a middleware's own path) must not make us send any.
+    private static bool HasDotSegment(string path)
+    {
+        for (var i = path.IndexOf("/.", StringComparison.Ordinal); i >= 0; i = path.IndexOf("/.", i + 1, StringComparison.Ordinal))
+        {
+            var end = i + 2 < path.Length && path[i + 2] == '.' ? i + 3 : i + 2;
+            if (end == path.Length || path[end] == '/')
+                return true;
+        }
+        return false;
+    }
+
+    /// <summary>Percent-encodes a decoded path; a <c>%2F</c> in it is one that the server left encoded, and stays. Dot segments are resolved.</summary>
+    public static string Encode(string? path)
+    {
+        if (string.IsNullOrEmpty(path))
+            return "/";
+        if (HasDotSegment(path))
+            path = RemoveDotSegments(path);
+        if (path[0] == '/' && !path.AsSpan().ContainsAnyExcept(s_pathChars))
+            return path;
+
+        var builder = new StringBuilder(path.Length + 16);
+        if (path[0] != '/')
+            builder.Append('/');
+        Span<byte> utf8 = stackalloc byte[4];
+        for (var i = 0; i < path.Length;)
+        {
+            var c = path[i];
+            if (s_pathChars.Contains(c))
+            {
+                builder.Append(c);
+                i++;
+            }
+            else if (c == '%' && i + 2 < path.Length && path[i + 1] == '2' && (path[i + 2] | 0x20) == 'f')
+            {
+                builder.Append("%2F");
+                i += 3;
+            }
+            else
+            {
+                Rune.DecodeFromUtf16(path.AsSpan(i), out var rune, out var consumed);
+                foreach (var b in utf8[..rune.EncodeToUtf8(utf8)])
+                    builder.Append('%').Append(b.ToString("X2", null));
+                i += consumed;
+            }
+        }
+        return builder.ToString();
+    }
+
+    // RFC 3986 §5.2.4
+    private static string RemoveDotSegments(string path)
+    {
+        var segments = new List<string>();
+        var parts = path.Split('/');
+        for (var i = path[0] == '/' ? 1 : 0; i < parts.Length; i++)
+        {
+            var last = i == parts.Length - 1;
+            switch (parts[i])
+            {
+                case ".":
+                    if (last)
+                        segments.Add("");
+                    break;
+                case "..":
+                    if (segments.Count > 0)
+                        segments.RemoveAt(segments.Count - 1);
+                    if (last)
+                        segments.Add("");
+                    break;
+                default:
+                    segments.Add(parts[i]);
+                    break;
+            }
+        }
+        return "/" + string.Join('/', segments);
+    }
+}

@@ -1,0 +1,48 @@
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>
+/// The request as it will be sent, before a destination is chosen and whatever the transport: what compiled transforms work on.
+/// Pooled; nothing of it may outlive the request.
+/// </summary>
+internal sealed class PreparedRequest
+{
+    public string Method = "GET";
+
+    /// <summary>The path as it is sent, percent-encoded, starting with a slash.</summary>
+    public string Path = "/";
+
+    /// <summary>The query with its question mark, or nothing.</summary>
+    public string Query = "";
+
+    /// <summary>The Host header; null for the destination's own.</summary>
+    public string? Host;
+
+    public HeaderList Headers { get; } = new();
+
+    public RequestBodyContent? Body;
+
+    /// <summary>The protocol that the client asks to switch to, if the route lets it.</summary>
+    public string? Upgrade;
+
+    public bool IsGrpc;
+
+    /// <summary>Whether the client's own header fields, which the forwarding-header transforms add to, can be believed.</summary>
+    public bool PeerIsTrusted;
+
+    public void Clear()
+    {
+        Headers.Clear();
+        Body = null;
+        Host = null;
+        Upgrade = null;
+        IsGrpc = false;
+        PeerIsTrusted = false;
+    }
+
+    /// <summary>Percent-encodes what may not stand in a path (RFC 3986 §3.3 pchar). A slash that stayed encoded in the decoded path stays so.</summary>
+    public static string EncodePath(string? path) => PathEncoding.Encode(path);
+
+    public static PathString Decode(string path) => PathString.FromUriComponent(path);
+}

@@ -1,0 +1,161 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>
+/// Moves the response's body from the upstream to the client. A body of known length is stopped at its length (no read for the end), and after its first
+/// piece goes straight into the client's pipe; one of unknown length is flushed whenever the upstream pauses.
+/// </summary>
+internal static class ResponseBody
+{
+    private const int FirstRead = 4 * 1024;
+    private const int DirectRead = 128 * 1024;
+    private const int CopyBuffer = 16 * 1024;
+
+    public static ValueTask CopyAsync(Stream source, long? length, HttpContext context, ProxyContext proxy, ExchangeClock clock) => length switch
+    {
+        0 => ValueTask.CompletedTask,
+        { } known => CopyKnownAsync(source, known, context, proxy, clock),
+        null => CopyUnknownAsync(source, context, proxy, clock),
+    };
+
+    private static async ValueTask CopyKnownAsync(Stream source, long remaining, HttpContext context, ProxyContext proxy, ExchangeClock clock)
+    {
+        var token = clock.Token;
+        // The response has not started: what fails now can still become a 502.
+        var first = ArrayPool<byte>.Shared.Rent((int)Math.Min(remaining, FirstRead));
+        try
+        {
+            var read = await ReadAsync(source, first.AsMemory(0, (int)Math.Min(remaining, first.Length)), proxy, token);
+            remaining -= read;
+            clock.Touch();
+            await WriteAsync(context.Response.Body, first.AsMemory(0, read), token);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(first);
+        }
+
+        var writer = context.Response.BodyWriter;
+        while (remaining > 0)
+        {
+            clock.Touch();
+            var memory = writer.GetMemory((int)Math.Min(remaining, DirectRead));
+            if (memory.Length > remaining)
+                memory = memory[..(int)remaining];
+            var read = await ReadAsync(source, memory, proxy, token);
+            remaining -= read;
+            clock.Touch();
+            writer.Advance(read);
+            await FlushAsync(writer, token);
+        }
+    }
+
+    private static async ValueTask CopyUnknownAsync(Stream source, HttpContext context, ProxyContext proxy, ExchangeClock clock)
+    {
+        var token = clock.Token;
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBuffer);
+        var writer = context.Response.BodyWriter;
+        long unflushed = 0;
+        ValueTask<int> pending = default;
+        var isPending = false;
+        try
+        {
+            while (true)
+            {
+                pending = source.ReadAsync(buffer, token);
+                isPending = true;
+                if (!pending.IsCompleted && (unflushed > 0 || !context.Response.HasStarted))
+                {
+                    // The upstream pauses: the client gets what there is, at first the header section.
+                    if (!context.Response.HasStarted)
+                        await context.Response.StartAsync(token);
+                    await FlushAsync(writer, token);
+                    unflushed = 0;
+                }
+                int read;
+                try
+                {
+                    isPending = false;
+                    read = await pending;
+                }
+                catch (Exception e) when (e is not OperationCanceledException)
+                {
+                    throw new ResponseBodyException(ProxyError.ResponseBodyDestination, e);
+                }
+                clock.Touch();
+                if (read == 0)
+                    return;
+                proxy.ResponseBodyBytes += read;
+                writer.Write(buffer.AsSpan(0, read));
+                unflushed += read;
+                if (unflushed >= DirectRead)
+                {
+                    await FlushAsync(writer, token);
+                    clock.Touch();
+                    unflushed = 0;
+                }
+            }
+        }
+        finally
+        {
+            // A buffer that a read may still write to is left to the collector.
+            if (!isPending || pending.IsCompleted)
+                ArrayPool<byte>.Shared.Return(buffer);
+            else
+                _ = pending.AsTask().ContinueWith(static task => _ = task.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        }
+    }
+
+    private static async ValueTask<int> ReadAsync(Stream source, Memory<byte> memory, ProxyContext proxy, CancellationToken token)
+    {
+        try
+        {
+            var read = await source.ReadAsync(memory, token);
+            if (read == 0)
+                throw new ResponseBodyException(ProxyError.ResponseBodyDestination, new IOException("The response's body ended before its Content-Length."));
+            proxy.ResponseBodyBytes += read;
+            return read;
+        }
+        catch (Exception e) when (e is not (OperationCanceledException or ResponseBodyException))
+        {
+            throw new ResponseBodyException(ProxyError.ResponseBodyDestination, e);
+        }
+    }
+
+    private static async ValueTask WriteAsync(Stream target, ReadOnlyMemory<byte> memory, CancellationToken token)
+    {
+        try
+        {
+            await target.WriteAsync(memory, token);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new ResponseBodyException(ProxyError.ResponseBodyClient, e);
+        }
+    }
+
+    private static async ValueTask FlushAsync(PipeWriter writer, CancellationToken token)
+    {
+        try
+        {
+            var result = await writer.FlushAsync(token);
+            if (result.IsCanceled)
+                throw new OperationCanceledException(token);
+            if (result.IsCompleted)
+                throw new IOException("The client's connection is closed.");
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            throw new ResponseBodyException(ProxyError.ResponseBodyClient, e);
+        }
+    }
+}
+
+/// <summary>A body that broke off, and on whose side.</summary>
+internal sealed class ResponseBodyException(ProxyError error, Exception inner) : IOException(inner.Message, inner)
+{
+    public ProxyError Error { get; } = error;
+}

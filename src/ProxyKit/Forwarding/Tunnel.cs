@@ -1,0 +1,159 @@
+using System.Buffers;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>Moves bytes both ways between two upgraded connections until one side ends. When the host stops, WebSockets are closed with 1001 on both sides.</summary>
+internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, ProxyContext proxy, ExchangeClock clock, TimeProvider time)
+{
+    private static readonly TimeSpan s_closeTimeout = TimeSpan.FromSeconds(5);
+
+    private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(clock.Token);
+
+    public async Task RunAsync(CancellationToken stopping)
+    {
+        var up = new Direction(this, client, upstream, maskClose: true, upwards: true);
+        var down = new Direction(this, upstream, client, maskClose: false, upwards: false);
+        var sending = up.RunAsync();
+        var receiving = down.RunAsync();
+        var bothClosed = Task.WhenAll(up.Closed, down.Closed);
+        var stop = isWebSocket ? StopAsync(up, down, bothClosed, stopping) : Task.Delay(Timeout.Infinite, _end.Token);
+
+        var first = await Task.WhenAny(sending, receiving, stop);
+        // A client may end its half of some other protocol and still want what comes; of a WebSocket nothing can follow.
+        if (first == sending && sending.IsCompletedSuccessfully && !isWebSocket)
+            first = await Task.WhenAny(receiving, stop);
+        // The first failure is the cause; what it sets off in the other direction is not.
+        var failure = first.IsFaulted || first.IsCanceled ? first : null;
+        await _end.CancelAsync();
+        await Task.WhenAll(sending, receiving, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _end.Dispose();
+        up.Dispose();
+        down.Dispose();
+        if (failure is not null && first != stop)
+            await failure;
+    }
+
+    private async Task StopAsync(Direction up, Direction down, Task bothClosed, CancellationToken stopping)
+    {
+        using (var wake = CancellationTokenSource.CreateLinkedTokenSource(stopping, _end.Token))
+            await Task.Delay(Timeout.InfiniteTimeSpan, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (_end.IsCancellationRequested)
+            return;
+        using var limit = new CancellationTokenSource(s_closeTimeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, _end.Token);
+        await Task.WhenAll(down.CloseAsync(either.Token), up.CloseAsync(either.Token)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await bothClosed.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    private sealed class Direction(Tunnel tunnel, Stream source, Stream sink, bool maskClose, bool upwards) : IDisposable
+    {
+        private const int SmallBuffer = 4 * 1024, LargeBuffer = 64 * 1024;
+
+        private readonly SemaphoreSlim _writing = new(1, 1);
+        private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private WebSocketFrames _frames;
+        private bool _closeRequested, _closeSent;
+
+        /// <summary>Done when the source has sent its close frame, or ended.</summary>
+        public Task Closed => _closed.Task;
+
+        public void Dispose() => _writing.Dispose();
+
+        public async Task RunAsync()
+        {
+            var token = tunnel._end.Token;
+            // Thousands of connections idle on small buffers; one that is busy gets a large one.
+            var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
+            try
+            {
+                while (true)
+                {
+                    var read = await source.ReadAsync(buffer, token);
+                    if (read == 0)
+                        return;
+                    tunnel.Count(upwards, read);
+                    await ForwardAsync(buffer.AsMemory(0, read), token);
+                    if (read == buffer.Length && buffer.Length < LargeBuffer)
+                    {
+                        ArrayPool<byte>.Shared.Return(buffer);
+                        buffer = ArrayPool<byte>.Shared.Rent(LargeBuffer);
+                    }
+                }
+            }
+            finally
+            {
+                _closed.TrySetResult();
+                // Not returned: a cancelled read may still write to it.
+            }
+        }
+
+        /// <summary>Sends a close frame now, or as soon as the frame that is under way has ended.</summary>
+        public async Task CloseAsync(CancellationToken token)
+        {
+            await _writing.WaitAsync(token);
+            try
+            {
+                _closeRequested = true;
+                if (_frames.AtBoundary)
+                    await SendCloseAsync(token);
+            }
+            finally
+            {
+                _writing.Release();
+            }
+        }
+
+        private async ValueTask ForwardAsync(ReadOnlyMemory<byte> data, CancellationToken token)
+        {
+            if (!tunnel.IsWebSocket)
+            {
+                await sink.WriteAsync(data, token);
+                await sink.FlushAsync(token);
+                return;
+            }
+            await _writing.WaitAsync(token);
+            try
+            {
+                var frame = _frames.Scan(data.Span, stopAtBoundary: _closeRequested);
+                if (!_closeSent)
+                {
+                    await sink.WriteAsync(data[..frame], token);
+                    await sink.FlushAsync(token);
+                    if (_closeRequested && _frames.AtBoundary)
+                        await SendCloseAsync(token);
+                }
+                while (frame < data.Length)
+                    frame += _frames.Scan(data.Span[frame..], stopAtBoundary: false);
+                if (_frames.HasClosed)
+                    _closed.TrySetResult();
+            }
+            finally
+            {
+                _writing.Release();
+            }
+        }
+
+        private async ValueTask SendCloseAsync(CancellationToken token)
+        {
+            if (_closeSent)
+                return;
+            _closeSent = true;
+            if (!_frames.HasClosed)
+            {
+                await sink.WriteAsync(WebSocketFrames.GoingAway(maskClose), token);
+                await sink.FlushAsync(token);
+            }
+        }
+    }
+
+    private bool IsWebSocket => isWebSocket;
+
+    private void Count(bool upwards, int bytes)
+    {
+        clock.Touch();
+        if (upwards)
+            proxy.RequestBodyBytes += bytes;
+        else
+            proxy.ResponseBodyBytes += bytes;
+    }
+}

@@ -1,0 +1,41 @@
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Pipeline;
+
+/// <summary>A cluster at run time; it stays while its configuration changes under it.</summary>
+internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
+{
+    public string ClusterId { get; } = clusterId;
+
+    public ClusterModel? Model { get; set; }
+
+    /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
+    public ClusterModel Prepare(ClusterConfig config)
+    {
+        var old = Model;
+        if (old?.Config == config)
+            return old;
+
+        var known = old?.Destinations.ToDictionary(d => d.Config.Address, StringComparer.OrdinalIgnoreCase) ?? [];
+        var destinations = config.Destinations.Select(d =>
+        {
+            if (!known.TryGetValue(d.Address, out var destination))
+            {
+                destination = new Destination(ClusterId, d, DestinationAddress.Parse(d.Address));
+                handlers.Register(destination.Target);
+            }
+            destination.Config = d;
+            return destination;
+        }).ToArray();
+
+        // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
+        var invoker = old?.Invoker;
+        if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
+            || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
+            invoker = handlers.Create(config);
+        return new(config, destinations, invoker, new HttpTransport(invoker, config.HttpRequest));
+    }
+}
+
+/// <summary>What a request sees of its cluster from beginning to end, whatever is reloaded meanwhile.</summary>
+internal sealed record ClusterModel(ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, HttpTransport Transport);

@@ -1,0 +1,71 @@
+using Microsoft.AspNetCore.Http;
+using ProxyKit.Forwarding;
+using ProxyKit.Pipeline;
+
+namespace ProxyKit;
+
+/// <summary>
+/// What the proxy knows about the request at hand. It is an <see cref="HttpContext"/> feature: <c>context.GetProxyContext()</c>. Middlewares, logs
+/// and tests read it; after the response it tells the outcome.
+/// </summary>
+public sealed class ProxyContext
+{
+    internal ProxyContext(RouteConfig route, ClusterModel cluster, long startTimestamp)
+    {
+        Route = route;
+        Cluster = cluster.Config;
+        Destinations = cluster.Destinations;
+        Transport = cluster.Transport;
+        StartTimestamp = startTimestamp;
+    }
+
+    /// <summary>The route that took the request.</summary>
+    public RouteConfig Route { get; }
+
+    /// <summary>The cluster that answers, as configured when the request came in.</summary>
+    public ClusterConfig Cluster { get; }
+
+    /// <summary>The destinations that can be chosen.</summary>
+    public IReadOnlyList<Destination> AvailableDestinations => Destinations;
+
+    /// <summary>The destination of the last attempt; null before one is chosen.</summary>
+    public Destination? Destination { get; internal set; }
+
+    /// <summary>How many attempts have been made at getting an answer.</summary>
+    public int Attempts { get; internal set; }
+
+    /// <summary>What went wrong.</summary>
+    public ProxyError Error { get; internal set; }
+
+    /// <summary>How far the failed attempt had come.</summary>
+    public FailureClass FailureClass { get; internal set; }
+
+    /// <summary>The exception behind <see cref="Error"/>, if there is one. Its text is for logs, never for clients.</summary>
+    public Exception? Exception { get; internal set; }
+
+    /// <summary>Bytes of the request's body sent to the destination so far.</summary>
+    public long RequestBodyBytes { get; internal set; }
+
+    /// <summary>Bytes of the response's body received from the destination so far.</summary>
+    public long ResponseBodyBytes { get; internal set; }
+
+    /// <summary>From the request's start until the response's headers were there; null before.</summary>
+    public TimeSpan? TimeToFirstByte { get; internal set; }
+
+    internal Destination[] Destinations { get; }
+
+    internal long StartTimestamp { get; }
+
+    internal HttpTransport Transport { get; }
+}
+
+/// <summary>Access to the <see cref="ProxyContext"/>.</summary>
+public static class ProxyContextExtensions
+{
+    /// <summary>What the proxy knows about this request; null when no proxy route has taken it.</summary>
+    public static ProxyContext? GetProxyContext(this HttpContext context)
+    {
+        ArgumentNullException.ThrowIfNull(context);
+        return context.Features.Get<ProxyContext>();
+    }
+}

@@ -1,0 +1,90 @@
+namespace ProxyKit;
+
+/// <summary>Why a request was not forwarded, or not to its end. The status in brackets is what the client gets while the response has not started.</summary>
+public enum ProxyError
+{
+    /// <summary>Nothing went wrong.</summary>
+    None,
+
+    /// <summary>The request is malformed or ambiguous, or asks for something this proxy does not do (400, 405, 501).</summary>
+    RequestRejected,
+
+    /// <summary>The request has been through this proxy before (508).</summary>
+    LoopDetected,
+
+    /// <summary>The cluster has no destination that can be used (503).</summary>
+    NoAvailableDestinations,
+
+    /// <summary>A transform failed (502).</summary>
+    RequestCreation,
+
+    /// <summary>The destination's name was not resolved (502).</summary>
+    NameResolution,
+
+    /// <summary>No connection came about (502).</summary>
+    Connect,
+
+    /// <summary>No connection came about within <see cref="TimeoutConfig.Connect"/> (504).</summary>
+    ConnectTimeout,
+
+    /// <summary>The TLS handshake failed (502).</summary>
+    Tls,
+
+    /// <summary>The connection failed before the response's headers were there (502).</summary>
+    Request,
+
+    /// <summary>No response within <see cref="TimeoutConfig.FirstByte"/> (504).</summary>
+    FirstByteTimeout,
+
+    /// <summary>Nothing moved for <see cref="TimeoutConfig.Idle"/> (504).</summary>
+    IdleTimeout,
+
+    /// <summary>The request took longer than <see cref="TimeoutConfig.Total"/> (504).</summary>
+    TotalTimeout,
+
+    /// <summary>The request's body could not be read: it broke off, is malformed, too slow or too large (400, 408, 413).</summary>
+    RequestBodyClient,
+
+    /// <summary>The upstream stopped taking the request's body (502).</summary>
+    RequestBodyDestination,
+
+    /// <summary>The response is not valid HTTP, or not an answer to what was asked (502).</summary>
+    InvalidResponse,
+
+    /// <summary>A response transform failed (502).</summary>
+    ResponseCreation,
+
+    /// <summary>The response's body broke off (502).</summary>
+    ResponseBodyDestination,
+
+    /// <summary>The response's body could not be written to the client.</summary>
+    ResponseBodyClient,
+
+    /// <summary>The client went away (499, seen only in logs and metrics).</summary>
+    ClientAborted,
+
+    /// <summary>An upgraded connection ended with an error.</summary>
+    Tunnel,
+}
+
+/// <summary>How far a failed attempt had come: whether another one is safe.</summary>
+public enum FailureClass
+{
+    /// <summary>It has not failed.</summary>
+    None,
+
+    /// <summary>Nothing was sent: always safe to retry.</summary>
+    NothingSent,
+
+    /// <summary>Sent, at least in part, but not answered: safe to retry when the method is idempotent (RFC 9110 §9.2.2).</summary>
+    Unanswered,
+
+    /// <summary>Answered with a complete header section.</summary>
+    Answered,
+
+    /// <summary>The client has been sent the start of the response: never retried.</summary>
+    ResponseStarted,
+
+    /// <summary>The client is to blame.</summary>
+    Client,
+}

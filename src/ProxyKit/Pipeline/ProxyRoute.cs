@@ -1,0 +1,62 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Timeouts;
+using ProxyKit.Diagnostics;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Pipeline;
+
+/// <summary>A route at run time: its configuration, compiled into one delegate that holds only the stages that the route asks for.</summary>
+internal sealed class ProxyRoute
+{
+    private readonly RouteConfig _config;
+    private readonly Cluster _cluster;
+    private readonly TimeProvider _time;
+    private readonly ProxyMetrics _metrics;
+    private readonly Forwarder _forwarder;
+    private readonly RequestDelegate _pipeline;
+    private readonly bool _needsTimeoutMiddleware;
+
+    public ProxyRoute(RouteConfig config, Cluster cluster, ForwarderServices services, ProxyMetrics metrics)
+    {
+        _config = config;
+        _cluster = cluster;
+        _time = services.Clocks.Time;
+        _metrics = metrics;
+        _forwarder = new Forwarder(config, services);
+        _needsTimeoutMiddleware = config.TimeoutPolicy is { } policy && !policy.Equals("disable", StringComparison.OrdinalIgnoreCase);
+
+        RequestDelegate pipeline = ForwardAsync;
+        if (config.AccessLog)
+            pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
+        _pipeline = pipeline;
+    }
+
+    public RouteConfig Config => _config;
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        // A policy that silently did nothing would be worse than an error.
+        if (_needsTimeoutMiddleware && context.Features.Get<IHttpRequestTimeoutFeature>() is null && !System.Diagnostics.Debugger.IsAttached)
+            throw new InvalidOperationException($"Route '{_config.RouteId}' has the TimeoutPolicy '{_config.TimeoutPolicy}', but app.UseRequestTimeouts() is not in the pipeline.");
+
+        var proxy = new ProxyContext(_config, _cluster.Model!, _time.GetTimestamp());
+        context.Features.Set(proxy);
+        return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : _pipeline(context);
+    }
+
+    private async Task InvokeMeasuredAsync(HttpContext context, ProxyContext proxy)
+    {
+        _metrics.Started(proxy);
+        try
+        {
+            await _pipeline(context);
+        }
+        finally
+        {
+            _metrics.Stopped(context, proxy, _time.GetElapsedTime(proxy.StartTimestamp));
+        }
+    }
+
+    private Task ForwardAsync(HttpContext context) => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
+}

@@ -1,0 +1,51 @@
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using ProxyKit;
+using ProxyKit.Configuration;
+using ProxyKit.Diagnostics;
+using ProxyKit.Forwarding;
+using ProxyKit.Routing;
+
+namespace Microsoft.Extensions.DependencyInjection;
+
+/// <summary>Adds the reverse proxy to an app.</summary>
+public static class ProxyKitServiceCollectionExtensions
+{
+    /// <summary>Adds the reverse proxy. Then map routes with <c>app.MapProxy(…)</c>. Calling it again changes nothing and returns a builder for the same.</summary>
+    public static ReverseProxyBuilder AddReverseProxy(this IServiceCollection services)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        services.AddRouting();
+        services.AddOptions();
+        services.AddLogging();
+        services.AddMetrics();
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<HttpHandlerFactory>();
+        services.TryAddSingleton<ProxyTracing>();
+        services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
+        services.TryAddSingleton<ConfigValidator>();
+        services.TryAddSingleton<ProxyConfigManager>();
+        services.TryAddSingleton<CodeRoutes>();
+        services.TryAddSingleton<IProxyForwarder, DirectForwarder>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ProxyStartup>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, HeaderMatcherPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, QueryParameterMatcherPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<KestrelServerOptions>, ConfigureKestrel>());
+        return new ReverseProxyBuilder(services);
+    }
+
+    /// <summary>Adds the reverse proxy, with settings that hold for all its routes.</summary>
+    public static ReverseProxyBuilder AddReverseProxy(this IServiceCollection services, Action<ReverseProxyOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        var builder = services.AddReverseProxy();
+        services.Configure(configure);
+        return builder;
+    }
+}

@@ -1,0 +1,77 @@
+using Microsoft.AspNetCore.Http;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Transforms;
+
+/// <summary>A change to the prepared request; no transport is involved yet.</summary>
+internal abstract record RequestTransform : Transform
+{
+    public abstract void Apply(HttpContext context, PreparedRequest request);
+}
+
+internal enum HeaderAction
+{
+    Set,
+    Append,
+    Remove,
+}
+
+internal sealed record RequestHeaderTransform(HeaderAction Action, string Name, string Value) : RequestTransform
+{
+    public override void Apply(HttpContext context, PreparedRequest request)
+    {
+        if (Name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+        {
+            request.Host = Action == HeaderAction.Remove ? null : Value;
+            return;
+        }
+        switch (Action)
+        {
+            case HeaderAction.Set:
+                request.Headers.Set(Name, Value);
+                break;
+            case HeaderAction.Append:
+                request.Headers.Append(Name, Value);
+                break;
+            default:
+                request.Headers.Remove(Name);
+                break;
+        }
+    }
+}
+
+internal sealed record RequestHeaderRouteValueTransform(HeaderAction Action, string Name, string RouteValue) : RequestTransform
+{
+    public override void Apply(HttpContext context, PreparedRequest request)
+    {
+        if (context.Request.RouteValues[RouteValue]?.ToString() is not { } value)
+            return;
+        if (RequestGuard.HasControls(value))
+            throw new InvalidOperationException($"Route value '{RouteValue}' holds a control character and cannot become a header.");
+        if (Action == HeaderAction.Set)
+            request.Headers.Set(Name, value);
+        else
+            request.Headers.Append(Name, value);
+    }
+}
+
+internal sealed record MethodTransform(string From, string To) : RequestTransform
+{
+    public override void Apply(HttpContext context, PreparedRequest request)
+    {
+        if (request.Method == From)
+            request.Method = To;
+    }
+}
+
+internal sealed record ClientCertificateTransform(string HeaderName) : RequestTransform
+{
+    public override void Apply(HttpContext context, PreparedRequest request)
+    {
+        // Removed when there is none: nobody may claim a certificate in a header.
+        if (context.Connection.ClientCertificate is { } certificate)
+            request.Headers.Set(HeaderName, Convert.ToBase64String(certificate.RawData));
+        else
+            request.Headers.Remove(HeaderName);
+    }
+}
