@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The README's test command: installs what the tests need (Debian, as root or with sudo), runs everything, prints the totals.
+set -u
+cd "$(dirname "$0")/.."
+
+# Programs that tests start: nginx as a real upstream; gcc and zlib for NativeAOT's linker.
+packages=()
+command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
+command -v gcc >/dev/null || packages+=(gcc libc6-dev)
+[ -e /usr/include/zlib.h ] || packages+=(zlib1g-dev)
+if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
+    sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
+    echo "installing: ${packages[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null || echo "could not install ${packages[*]}"
+fi
+
+log=$(mktemp); trap 'rm -f "$log"' EXIT
+dotnet test --solution ProxyKit.sln --no-ansi --no-progress 2>&1 | tee "$log"
+status=${PIPESTATUS[0]}
+
+total() { grep -E "^ *$1: [0-9]+" "$log" | grep -oE '[0-9]+' | tail -n 1; }
+passed=$(total succeeded); failed=$(total failed)
+passed=${passed:-0}; failed=${failed:-0}
+[ "$status" = 0 ] || [ "$failed" -gt 0 ] || failed=1 # a build that failed, or a run that broke off
+[ "$passed" -gt 0 ] || [ "$failed" -gt 0 ] || failed=1
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
