@@ -62,6 +62,8 @@ internal sealed class ProxyConfigManager(
             _disposed = true;
             foreach (var subscription in _subscriptions)
                 subscription.Dispose();
+            foreach (var cluster in _clusters.Values)
+                cluster.Model?.Http1?.Dispose();
             _changed.Dispose();
         }
     }
@@ -135,7 +137,7 @@ internal sealed class ProxyConfigManager(
             foreach (var code in codeRoutes.Routes)
                 code.Route ??= new ProxyRoute(code.Builder.Route, Cluster(code.Builder.Route.ClusterId!), services, metrics);
             foreach (var (cluster, model) in updates)
-                cluster.Model = model;
+                cluster.Commit(model);
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
@@ -143,7 +145,10 @@ internal sealed class ProxyConfigManager(
         }
 
         foreach (var gone in _clusters.Keys.Except(clusters.Select(c => c.ClusterId), StringComparer.OrdinalIgnoreCase).ToArray())
-            _clusters.Remove(gone);
+        {
+            _clusters.Remove(gone, out var cluster);
+            cluster?.Model?.Http1?.Dispose();
+        }
         _configured = configured;
         _configuredRoutes = [.. configured.Values];
         monitor.Routes = routes;

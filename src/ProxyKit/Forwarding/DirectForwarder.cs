@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
+using ProxyKit.Forwarding.Http1;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit;
@@ -27,14 +28,15 @@ public interface IProxyForwarder
     Task<ProxyContext> ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
 }
 
-internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services) : IProxyForwarder
+internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services) : IProxyForwarder, IDisposable
 {
     private const string Id = "(direct)";
     private const int MaxCached = 1024;
 
     private readonly ConcurrentDictionary<string, ClusterModel> _models = new();
     private readonly ConcurrentDictionary<ValueList<Transform>, Forwarder> _forwarders = new(ReferenceEqualityComparer.Instance);
-    private readonly Lazy<HttpMessageInvoker> _invoker = new(() => handlers.Create(new ClusterConfig { ClusterId = Id }));
+    private readonly HttpMessageInvoker _invoker = handlers.Create(new ClusterConfig { ClusterId = Id });
+    private readonly Http1Pools? _http1 = handlers.CreateHttp1(new ClusterConfig { ClusterId = Id });
 
     public Task<ProxyContext> ForwardAsync(HttpContext context, string destination) => ForwardAsync(context, destination, ValueList<Transform>.Empty);
 
@@ -49,9 +51,9 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         // What an app passes may come from its requests: what is kept is bounded.
         if (!_models.TryGetValue(destination, out var model))
         {
-            model = CreateModel(destination);
+            model = CreateModel(destination, isKept: _models.Count < MaxCached);
             if (_models.Count < MaxCached)
-                _models.TryAdd(destination, model);
+                model = _models.GetOrAdd(destination, model);
         }
         if (!_forwarders.TryGetValue(transforms, out var forwarder))
         {
@@ -66,12 +68,16 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         return proxy;
     }
 
-    private ClusterModel CreateModel(string destination)
+    public void Dispose() => _http1?.Dispose();
+
+    private ClusterModel CreateModel(string destination, bool isKept)
     {
         if (!DestinationAddress.TryParse(destination, out var address))
             throw new ArgumentException($"'{destination}' is not a destination address. Allowed are {DestinationAddress.Allowed}.", nameof(destination));
         var config = new ClusterConfig { ClusterId = Id, Destinations = [new DestinationConfig { Address = destination }] };
         handlers.Register(address);
-        return new(config, [new Destination(Id, config.Destinations[0], address)], _invoker.Value, new HttpTransport(_invoker.Value, config.HttpRequest));
+        // Our own transport has a pool for each destination object; SocketsHttpHandler pools by address.
+        var http1 = isKept ? _http1 : null;
+        return new(config, [new Destination(Id, config.Destinations[0], address)], _invoker, http1, new HttpTransport(_invoker, http1, config.HttpRequest));
     }
 }

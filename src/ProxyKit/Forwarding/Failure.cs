@@ -16,6 +16,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
             return new(clockReason, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
         if (body?.ClientError is { } clientError)
             return OfRequestBody(clientError);
+        if (exception is UpstreamException upstream)
+            return new(upstream.Error, upstream.FailureClass, upstream.Error == ProxyError.ConnectTimeout ? 504 : 502);
 
         return phase switch
         {

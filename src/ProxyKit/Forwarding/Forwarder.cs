@@ -39,7 +39,7 @@ internal sealed class Forwarder
         var prepared = s_prepared.Get();
         var clock = _services.Clocks.Rent();
         var phase = Phase.Prepare;
-        HttpResponseMessage? response = null;
+        UpstreamResponse? response = null;
         Destination? destination = null;
         System.Diagnostics.Activity? activity = null;
         try
@@ -68,34 +68,24 @@ internal sealed class Forwarder
             activity = _services.Tracing.Start(context, proxy, prepared);
             prepared.Body = RequestBody(context, proxy, prepared, clock);
 
-            var transport = proxy.Transport;
-            using var message = transport.CreateMessage(prepared, destination);
-            foreach (var run in _transforms.RequestDelegates)
-            {
-                await run(new(context, message, destination, clock.Token));
-                if (context.Response.HasStarted || context.Response.StatusCode != StatusCodes.Status200OK)
-                    return; // answered by the delegate
-            }
-            if (!ReferenceEquals(message.Content, prepared.Body) && prepared.Body is not null)
-                throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
-
             phase = Phase.Send;
-            response = prepared.Upgrade is null
-                ? await transport.SendAsync(message, clock.Token)
-                : await Upgrades.SendAsync(transport, message, context, prepared, destination, clock.Token);
+            if (CanSendDirectly(proxy, prepared))
+                response = await proxy.Transport.SendHttp1Async(prepared, destination, clock.Token);
+            else if (await SendMessageAsync(context, proxy, prepared, destination, clock) is { } answer)
+                response = new HttpClientResponse(answer);
+            else
+                return; // a request delegate has answered
             proxy.TimeToFirstByte = _services.Clocks.Time.GetElapsedTime(proxy.StartTimestamp);
             clock.HeadersReceived();
 
             phase = Phase.Headers;
-            if (ResponseHeaders.Check(response) is { } problem)
+            if (ResponseHeaders.Check(response, prepared.Upgrade is not null) is { } problem)
                 throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's response has {problem}.");
 
-            if (prepared.Upgrade is not null && Upgrades.IsAccepted(response))
-            {
-                await Upgrades.TunnelAsync(context, proxy, response, message, _responseHeaders, _transforms, clock, _services, () => phase = Phase.Tunnel);
-                return;
-            }
-            await DeliverAsync(context, proxy, prepared, response, clock);
+            if (prepared.Upgrade is not null && Upgrades.IsAccepted(response.Message!))
+                await Upgrades.TunnelAsync(context, proxy, response, _responseHeaders, _transforms, clock, _services);
+            else
+                await DeliverAsync(context, proxy, prepared, response, clock);
         }
         catch (PhaseException e)
         {
@@ -114,6 +104,34 @@ internal sealed class Forwarder
             _services.Clocks.Release(clock);
             s_prepared.Return(prepared);
         }
+    }
+
+    // Our own HTTP/1.1 transport, where that is what is asked for and nobody's delegate wants HttpClient's messages.
+    private bool CanSendDirectly(ProxyContext proxy, PreparedRequest prepared) =>
+        prepared.Upgrade is null && !_transforms.HasDelegates && proxy.Transport.CanSendHttp1(proxy.Destination!, prepared.IsGrpc);
+
+    private async Task<HttpResponseMessage?> SendMessageAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, Destination destination, ExchangeClock clock)
+    {
+        HttpRequestMessage message;
+        try
+        {
+            message = proxy.Transport.CreateMessage(prepared, destination);
+            foreach (var run in _transforms.RequestDelegates)
+            {
+                await run(new(context, message, destination, clock.Token));
+                if (context.Response.HasStarted || context.Response.StatusCode != StatusCodes.Status200OK)
+                    return null;
+            }
+            if (prepared.Body is not null && !ReferenceEquals(message.Content, prepared.Body))
+                throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
+        }
+        catch (Exception e)
+        {
+            throw new PhaseException(Phase.Prepare, e);
+        }
+        return prepared.Upgrade is null
+            ? await proxy.Transport.SendAsync(message, clock.Token)
+            : await Upgrades.SendAsync(proxy.Transport, message, context, prepared, destination, clock.Token);
     }
 
     private static RequestBodyContent? RequestBody(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock)
@@ -135,12 +153,11 @@ internal sealed class Forwarder
         return new(context, proxy, clock, context.Request.ContentLength, flushEachWrite: prepared.IsGrpc);
     }
 
-    private async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, HttpResponseMessage response, ExchangeClock clock)
+    private async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, UpstreamResponse response, ExchangeClock clock)
     {
-        var status = (int)response.StatusCode;
+        var status = response.StatusCode;
         _responseHeaders.Copy(context, response, new LocationRewriter(context, proxy, _transforms));
         if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
-            && !ReferenceEquals(reason, Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status))
             && reason != Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)
             && !RequestGuard.HasControls(reason)
             && context.Features.Get<IHttpResponseFeature>() is { } feature)
@@ -153,7 +170,7 @@ internal sealed class Forwarder
         var suppressBody = false;
         foreach (var run in _transforms.ResponseDelegates)
         {
-            var transformContext = new ResponseTransformContext(context, response, clock.Token);
+            var transformContext = new ResponseTransformContext(context, response.Message, clock.Token);
             try
             {
                 await run(transformContext);
@@ -171,8 +188,7 @@ internal sealed class Forwarder
                 context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             try
             {
-                var body = await response.Content.ReadAsStreamAsync(clock.Token);
-                await ResponseBody.CopyAsync(body, response.Content.Headers.ContentLength, context, proxy, clock);
+                await ResponseBody.CopyAsync(response, context, proxy, clock);
             }
             catch (Exception e)
             {
@@ -180,7 +196,7 @@ internal sealed class Forwarder
             }
         }
         await DeliverTrailersAsync(context, response, clock);
-        if (!suppressBody && prepared.Body is { Completion: { IsCompleted: false } sending })
+        if (!suppressBody && !response.EndsRequest && prepared.Body is { Completion: { IsCompleted: false } sending })
         {
             // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
             await context.Response.CompleteAsync();
@@ -188,21 +204,21 @@ internal sealed class Forwarder
         }
     }
 
-    private async ValueTask DeliverTrailersAsync(HttpContext context, HttpResponseMessage response, ExchangeClock clock)
+    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
     {
         if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
             return; // HTTP/1.1: Kestrel sends none
         _responseHeaders.CopyTrailers(response, trailers);
         foreach (var transform in _transforms.Trailers)
-            transform.Apply(trailers, (int)response.StatusCode);
+            transform.Apply(trailers, response.StatusCode);
         foreach (var run in _transforms.TrailerDelegates)
-            await run(new(context, response, clock.Token));
+            await run(new(context, response.Message, clock.Token));
     }
 
     // RFC 9110 §6.4.1
     private static bool HasBody(string method, int status) => !HttpMethods.IsHead(method) && status is >= 200 and not 204 and not 205 and not 304;
 
-    private async Task FailAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, Phase phase, Exception exception, HttpResponseMessage? response)
+    private async Task FailAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, Phase phase, Exception exception, UpstreamResponse? response)
     {
         var failure = Failure.Of(exception, phase, prepared.Body, clock.Reason, context);
         proxy.Error = failure.Error;

@@ -8,7 +8,7 @@ using System.Text;
 namespace ProxyKit.Forwarding;
 
 /// <summary>Makes the connection pool of a cluster.</summary>
-internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks)
+internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, string> _unixSockets = new(StringComparer.OrdinalIgnoreCase);
 
@@ -18,6 +18,10 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks)
         if (address.UnixSocketPath is { } path)
             _unixSockets[address.Authority] = path;
     }
+
+    /// <summary>The pools of our own HTTP/1.1 transport; null where the cluster needs what only <see cref="SocketsHttpHandler"/> has.</summary>
+    public virtual Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) =>
+        hooks.Any() || cluster.HttpClient is not { WebProxy: null, RequestHeaderEncoding: null, ResponseHeaderEncoding: null } ? null : new(cluster, time);
 
     public virtual HttpMessageInvoker Create(ClusterConfig cluster)
     {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Primitives;
 namespace ProxyKit.Forwarding;
 
 /// <summary>The second part, the exchange: <see cref="PreparedRequest"/> to response, over the cluster's own connection pool.</summary>
-internal sealed class HttpTransport(HttpMessageInvoker invoker, HttpRequestConfig config)
+internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools? http1, HttpRequestConfig config)
 {
     private static readonly UriCreationOptions s_uriOptions = new() { DangerousDisablePathAndQueryCanonicalization = true };
     private static readonly string[] s_contentHeaders =
@@ -16,6 +16,14 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, HttpRequestConfi
     private readonly HttpVersionPolicy _policy = config.VersionPolicy ?? HttpVersionPolicy.RequestVersionOrLower;
 
     public bool IsVersionConfigured => config.Version is not null;
+
+    /// <summary>Whether our own HTTP/1.1 transport can take the request: in clear text, where HTTP/2 is not asked for.</summary>
+    public bool CanSendHttp1(Destination destination, bool isGrpc) =>
+        http1 is not null && !destination.Target.IsHttps && (_http == HttpVersion.Version11 || _policy == HttpVersionPolicy.RequestVersionOrLower)
+        && _http != HttpVersion.Version10 && (IsVersionConfigured || !isGrpc);
+
+    public ValueTask<UpstreamResponse> SendHttp1Async(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
+        Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, cancellationToken);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>
         invoker.SendAsync(message, cancellationToken);

@@ -25,10 +25,52 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     /// <summary>Whether any of the body has been taken off the client: from then on it cannot be sent again.</summary>
     public bool Started => _copy is not null;
 
+    /// <summary>The announced length; null if the body is chunked.</summary>
+    public long? Length => length;
+
     protected override bool TryComputeLength(out long value)
     {
         value = length ?? 0;
         return length is not null;
+    }
+
+    /// <summary>Puts the body into the send buffer if all of it is there already and small: then one write sends head and body.</summary>
+    public bool TrySendBuffered(Http1.Http1Connection connection)
+    {
+        var reader = context.Request.BodyReader;
+        if (length is not (> 0 and <= 16 * 1024) || !reader.TryRead(out var result))
+            return false;
+        if (result.Buffer.Length != length)
+        {
+            reader.AdvanceTo(result.Buffer.Start);
+            return false;
+        }
+        _copy = Task.CompletedTask;
+        result.Buffer.CopyTo(connection.SendBuffer((int)length.Value));
+        connection.Advance((int)length.Value);
+        proxy.RequestBodyBytes += length.Value;
+        reader.AdvanceTo(result.Buffer.End);
+        return true;
+    }
+
+    /// <summary>Sends the body over an HTTP/1.1 connection.</summary>
+    public Task SendAsync(Http1.Http1BodyStream stream, CancellationToken cancellationToken)
+    {
+        return _copy = SendAsync();
+
+        async Task SendAsync()
+        {
+            await CopyAsync(stream, cancellationToken);
+            try
+            {
+                await stream.CompleteAsync();
+            }
+            catch (Exception e)
+            {
+                DestinationError = e;
+                throw;
+            }
+        }
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? transportContext) =>

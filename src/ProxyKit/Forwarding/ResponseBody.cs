@@ -14,29 +14,37 @@ internal static class ResponseBody
     private const int DirectRead = 128 * 1024;
     private const int CopyBuffer = 16 * 1024;
 
-    public static ValueTask CopyAsync(Stream source, long? length, HttpContext context, ProxyContext proxy, ExchangeClock clock) => length switch
+    public static ValueTask CopyAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock) => source.ContentLength switch
     {
         0 => ValueTask.CompletedTask,
         { } known => CopyKnownAsync(source, known, context, proxy, clock),
         null => CopyUnknownAsync(source, context, proxy, clock),
     };
 
-    private static async ValueTask CopyKnownAsync(Stream source, long remaining, HttpContext context, ProxyContext proxy, ExchangeClock clock)
+    private static async ValueTask CopyKnownAsync(UpstreamResponse source, long remaining, HttpContext context, ProxyContext proxy, ExchangeClock clock)
     {
         var token = clock.Token;
-        // The response has not started: what fails now can still become a 502.
-        var first = ArrayPool<byte>.Shared.Rent((int)Math.Min(remaining, FirstRead));
-        try
+        if (source.Buffered is { IsEmpty: false } buffered)
         {
+            // Came with the header section; most bodies are no longer than that.
+            proxy.ResponseBodyBytes += buffered.Length;
+            await WriteAsync(context.Response.Body, buffered, token);
+            source.Consume(buffered.Length);
+            remaining -= buffered.Length;
+        }
+        else
+        {
+            // The response has not started: what fails now can still become a 502.
+            var first = ArrayPool<byte>.Shared.Rent((int)Math.Min(remaining, FirstRead));
             var read = await ReadAsync(source, first.AsMemory(0, (int)Math.Min(remaining, first.Length)), proxy, token);
             remaining -= read;
             clock.Touch();
             await WriteAsync(context.Response.Body, first.AsMemory(0, read), token);
-        }
-        finally
-        {
+            // Only now: a read that was cancelled may still write to it.
             ArrayPool<byte>.Shared.Return(first);
         }
+        if (remaining == 0)
+            return;
 
         var writer = context.Response.BodyWriter;
         while (remaining > 0)
@@ -53,7 +61,7 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask CopyUnknownAsync(Stream source, HttpContext context, ProxyContext proxy, ExchangeClock clock)
+    private static async ValueTask CopyUnknownAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock)
     {
         var token = clock.Token;
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBuffer);
@@ -109,7 +117,7 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask<int> ReadAsync(Stream source, Memory<byte> memory, ProxyContext proxy, CancellationToken token)
+    private static async ValueTask<int> ReadAsync(UpstreamResponse source, Memory<byte> memory, ProxyContext proxy, CancellationToken token)
     {
         try
         {

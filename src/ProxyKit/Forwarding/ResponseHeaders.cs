@@ -1,4 +1,4 @@
-using System.Net;
+using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Transforms;
@@ -6,69 +6,58 @@ using HeaderStringValues = System.Net.Http.Headers.HeaderStringValues;
 
 namespace ProxyKit.Forwarding;
 
-/// <summary>Copies the response's header section to the client's, less what is this hop's business, with public addresses in place of internal ones.</summary>
+/// <summary>Copies a response's header section to the client's, less what is this hop's business, with public addresses in place of internal ones.</summary>
 internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOptions options)
 {
     private readonly ViaHeader _via = new(options.Pseudonym);
-    private readonly HashSet<string> _hidden = new(options.HiddenResponseHeaders, StringComparer.OrdinalIgnoreCase);
+    private readonly FrozenSet<string> _hidden = options.HiddenResponseHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Null, or what is wrong with the framing of the response (RFC 9112 §6.1).</summary>
-    public static string? Check(HttpResponseMessage response)
+    public static string? Check(UpstreamResponse response, bool upgradeRequested)
     {
-        var status = (int)response.StatusCode;
-        if (status < 100 || status == 101 && response.RequestMessage?.Headers.Contains("Upgrade") != true)
+        if (response.StatusCode < 100 || (response.StatusCode == 101 && !upgradeRequested))
             return "a 101 that nobody asked for";
-        if (response.Headers.NonValidated.TryGetValues("Transfer-Encoding", out var codings)
-            && (codings.Count != 1 || !codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)))
+        var codings = response.Headers.Get("Transfer-Encoding");
+        if (codings.Count > 0 && !codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase))
             return $"the Transfer-Encoding '{codings}'";
         return null;
     }
 
-    public void Copy(HttpContext context, HttpResponseMessage response, LocationRewriter location)
+    public void Copy(HttpContext context, UpstreamResponse response, LocationRewriter location)
     {
-        var target = context.Response;
-        var status = (int)response.StatusCode;
-        target.StatusCode = status;
-        var headers = target.Headers;
-
-        string[]? nominated = null;
-        if (response.Headers.NonValidated.TryGetValues("Connection", out var connection))
-            nominated = HeaderRules.Nominated(ToStringValues(connection));
-
+        context.Response.StatusCode = response.StatusCode;
+        var headers = context.Response.Headers;
         StringValues via = default;
         if (transforms.CopyResponseHeaders)
         {
-            foreach (var (name, values) in response.Headers.NonValidated)
-                CopyField(name, values);
-            foreach (var (name, values) in response.Content.Headers.NonValidated)
-                CopyField(name, values);
+            var nominated = response.Headers.Get("Connection") is { Count: > 0 } connection ? HeaderRules.Nominated(connection) : null;
+            foreach (ref readonly var field in response.Headers.Fields)
+            {
+                var name = field.Name;
+                var rule = HeaderRules.ForResponse(name);
+                if (rule == HeaderRule.Drop || _hidden.Contains(name)
+                    || (nominated is not null && HeaderRules.IsNominated(nominated, name))
+                    || (transforms.AllowedResponseHeaders is { } allowed && !allowed.Contains(name)))
+                    continue;
+                var value = field.Value;
+                if (rule == HeaderRule.Special && !CopySpecial(context, response, name, ref value, ref via, location))
+                    continue;
+                value = WithoutControls(value);
+                headers[name] = headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
+            }
         }
         headers["Via"] = _via.Append(via, response.Version);
-
-        void CopyField(string name, HeaderStringValues values)
-        {
-            var rule = HeaderRules.ForResponse(name);
-            if (rule == HeaderRule.Drop || _hidden.Contains(name)
-                || (nominated is not null && HeaderRules.IsNominated(nominated, name))
-                || (transforms.AllowedResponseHeaders is { } allowed && !allowed.Contains(name)))
-                return;
-            var value = ToStringValues(values);
-            if (rule == HeaderRule.Special && !CopySpecial(context, response, name, ref value, ref via, location))
-                return;
-            value = WithoutControls(value);
-            headers[name] = headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
-        }
     }
 
-    private bool CopySpecial(HttpContext context, HttpResponseMessage response, string name, ref StringValues value, ref StringValues via, LocationRewriter location)
+    private bool CopySpecial(HttpContext context, UpstreamResponse response, string name, ref StringValues value, ref StringValues via, LocationRewriter location)
     {
         switch (name.Length)
         {
             case 3: // Via
-                via = value;
+                via = StringValues.Concat(via, value);
                 return false;
             case 14: // Content-Length: not beside Transfer-Encoding (RFC 9112 §6.3), and not where there can be no content (RFC 9110 §8.6)
-                return (int)response.StatusCode is >= 200 and not 204 and not 205 && response.Headers.TransferEncodingChunked != true;
+                return response.StatusCode is >= 200 and not 204 and not 205 && context.Response.ContentLength is null && response.Headers.Get("Transfer-Encoding").Count == 0;
             case 25: // Strict-Transport-Security: this host's own policy wins
                 return !context.Response.Headers.ContainsKey(name);
             case 10 when transforms.RewriteCookies: // Set-Cookie
@@ -86,14 +75,14 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
     }
 
     /// <summary>Copies the trailer section, when the client's connection can carry one.</summary>
-    public void CopyTrailers(HttpResponseMessage response, IHeaderDictionary target)
+    public void CopyTrailers(UpstreamResponse response, IHeaderDictionary target)
     {
         if (!transforms.CopyTrailers)
             return;
-        foreach (var (name, values) in response.TrailingHeaders.NonValidated)
+        foreach (ref readonly var field in response.Trailers.Fields)
         {
-            if (HeaderRules.IsAllowedTrailer(name) && (transforms.AllowedTrailers is not { } allowed || allowed.Contains(name)))
-                target[name] = WithoutControls(ToStringValues(values));
+            if (HeaderRules.IsAllowedTrailer(field.Name) && (transforms.AllowedTrailers is not { } allowed || allowed.Contains(field.Name)))
+                target[field.Name] = StringValues.Concat(target[field.Name], WithoutControls(field.Value));
         }
     }
 

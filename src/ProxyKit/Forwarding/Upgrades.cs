@@ -36,7 +36,7 @@ internal static class Upgrades
             && (e.Data.Contains("SETTINGS_ENABLE_CONNECT_PROTOCOL") || e.Data.Contains("HTTP2_ENABLED")))
         {
             // The destination does not do it: nothing has been sent but the handshake of the connection.
-            using var second = transport.CreateMessage(prepared, destination);
+            var second = transport.CreateMessage(prepared, destination);
             ToHttp1(second, prepared, context);
             message.Headers.Protocol = null;
             CopyHandshake(second, message);
@@ -50,10 +50,11 @@ internal static class Upgrades
         || (response.Version.Major >= 2 && response.StatusCode == HttpStatusCode.OK && response.RequestMessage?.Headers.Protocol is not null);
 
     public static async Task TunnelAsync(
-        HttpContext context, ProxyContext proxy, HttpResponseMessage response, HttpRequestMessage message, ResponseHeaders responseHeaders,
-        RouteTransforms transforms, ExchangeClock clock, ForwarderServices services, Action accepted)
+        HttpContext context, ProxyContext proxy, UpstreamResponse upstreamResponse, ResponseHeaders responseHeaders,
+        RouteTransforms transforms, ExchangeClock clock, ForwarderServices services)
     {
-        var sent = response.RequestMessage ?? message;
+        var response = upstreamResponse.Message!;
+        var sent = response.RequestMessage!;
         var isHttp1Upstream = response.StatusCode == HttpStatusCode.SwitchingProtocols;
         var protocol = isHttp1Upstream ? sent.Headers.NonValidated["Upgrade"].ToString() : "websocket";
         var isWebSocket = protocol.Equals("websocket", StringComparison.OrdinalIgnoreCase);
@@ -61,7 +62,7 @@ internal static class Upgrades
             && !(response.Headers.NonValidated.TryGetValues("Upgrade", out var switched) && switched.ToString().Equals(protocol, StringComparison.OrdinalIgnoreCase)))
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The destination switched to a protocol that nobody asked for.");
 
-        responseHeaders.Copy(context, response, new LocationRewriter(context, proxy, transforms));
+        responseHeaders.Copy(context, upstreamResponse, new LocationRewriter(context, proxy, transforms));
         var headers = context.Response.Headers;
         headers.ContentLength = null;
         foreach (var transform in transforms.Response)
@@ -77,7 +78,6 @@ internal static class Upgrades
             context.Response.StatusCode = StatusCodes.Status200OK;
             if (context.Features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.IHttpMinRequestBodyDataRateFeature>() is { } rate)
                 rate.MinDataRate = null;
-            accepted();
             client = await connect.AcceptAsync();
         }
         else
@@ -85,14 +85,20 @@ internal static class Upgrades
             if (!isHttp1Upstream)
                 headers[Accept] = WebSocketFrames.AcceptFor(context.Request.Headers[Key].ToString());
             headers.Upgrade = protocol;
-            accepted();
             client = await context.Features.Get<IHttpUpgradeFeature>()!.UpgradeAsync();
         }
 
         clock.Upgraded();
-        var upstream = await response.Content.ReadAsStreamAsync(clock.Token);
         services.Log.Upgraded(protocol, proxy);
-        await new Tunnel(client, upstream, isWebSocket, proxy, clock, services.Clocks.Time).RunAsync(services.Stopping);
+        try
+        {
+            var upstream = await response.Content.ReadAsStreamAsync(clock.Token);
+            await new Tunnel(client, upstream, isWebSocket, proxy, clock, services.Clocks.Time).RunAsync(services.Stopping);
+        }
+        catch (Exception e)
+        {
+            throw new PhaseException(Phase.Tunnel, e);
+        }
     }
 
     private static void ToHttp1(HttpRequestMessage message, PreparedRequest prepared, HttpContext context)

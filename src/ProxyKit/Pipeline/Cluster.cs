@@ -1,4 +1,5 @@
 using ProxyKit.Forwarding;
+using ProxyKit.Forwarding.Http1;
 
 namespace ProxyKit.Pipeline;
 
@@ -7,7 +8,17 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
 {
     public string ClusterId { get; } = clusterId;
 
-    public ClusterModel? Model { get; set; }
+    public ClusterModel? Model { get; private set; }
+
+    /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
+    public void Commit(ClusterModel model)
+    {
+        var old = Model;
+        Model = model;
+        if (old?.Http1 is { } pools && pools != model.Http1)
+            pools.Dispose();
+        model.Http1?.Keep(model.Destinations);
+    }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
     public ClusterModel Prepare(ClusterConfig config)
@@ -29,13 +40,13 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
         }).ToArray();
 
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
-        var invoker = old?.Invoker;
+        var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
-            invoker = handlers.Create(config);
-        return new(config, destinations, invoker, new HttpTransport(invoker, config.HttpRequest));
+            (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest));
     }
 }
 
 /// <summary>What a request sees of its cluster from beginning to end, whatever is reloaded meanwhile.</summary>
-internal sealed record ClusterModel(ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, HttpTransport Transport);
+internal sealed record ClusterModel(ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport);

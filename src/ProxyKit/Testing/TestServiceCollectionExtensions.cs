@@ -16,8 +16,10 @@ public static class ProxyKitTestingServiceCollectionExtensions
         return services.Replace(ServiceDescriptor.Singleton<HttpHandlerFactory>(new TestHandlerFactory(destinations)));
     }
 
-    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([])
+    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([], TimeProvider.System)
     {
+        public override ProxyKit.Forwarding.Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) => null;
+
         public override HttpMessageInvoker Create(ClusterConfig cluster) => destinations.CreateInvoker();
     }
 }

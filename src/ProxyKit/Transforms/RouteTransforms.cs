@@ -41,7 +41,7 @@ internal sealed class RouteTransforms
     /// <summary>What the transforms put there instead.</summary>
     public string AddedPrefix { get; private init; } = "";
 
-    public bool HasResponseDelegates => ResponseDelegates.Length + TrailerDelegates.Length > 0;
+    public bool HasDelegates => RequestDelegates.Length + ResponseDelegates.Length + TrailerDelegates.Length > 0;
 
     public static RouteTransforms Compile(ValueList<Transform> transforms)
     {

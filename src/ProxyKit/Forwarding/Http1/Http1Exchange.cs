@@ -1,0 +1,248 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Forwarding.Http1;
+
+/// <summary>
+/// One request and its response over an <see cref="Http1Connection"/>. The request's body is sent while the response is read already: an upstream may answer
+/// early, or stream both ways at once.
+/// </summary>
+internal sealed class Http1Exchange : UpstreamResponse
+{
+    private static readonly TimeSpan s_continueTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly RequestBodyContent? _body;
+    private Http1Connection? _connection;
+    private Task<bool>? _sending;
+    private TaskCompletionSource? _continue;
+    private bool _answered;
+
+    private Http1Exchange(Http1Connection connection, RequestBodyContent? body)
+    {
+        _connection = connection;
+        _body = body;
+    }
+
+    public override int StatusCode => Response.StatusCode;
+
+    public override string? ReasonPhrase => Response.ReasonPhrase;
+
+    public override Version Version => Response.Version;
+
+    public override HeaderList Headers => Response.Headers;
+
+    public override HeaderList Trailers => Response.Trailers;
+
+    public override long? ContentLength => Response.ContentLength;
+
+    public override bool EndsRequest => Response.IsLast;
+
+    public override ReadOnlyMemory<byte> Buffered => Response.Buffered;
+
+    // After its end the connection belongs to another exchange.
+    private Http1Connection Connection => _connection ?? throw new ObjectDisposedException(nameof(Http1Exchange));
+
+    private Http1Response Response => Connection.Response;
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<UpstreamResponse> SendAsync(Http1Pool pool, PreparedRequest request, Destination destination, CancellationToken cancellationToken)
+    {
+        for (var fresh = false; ; fresh = true)
+        {
+            var connection = await pool.RentAsync(fresh, cancellationToken);
+            var exchange = new Http1Exchange(connection, request.Body);
+            try
+            {
+                connection.BeginExchange(cancellationToken);
+                exchange.WriteHead(request, destination);
+                exchange.StartBody(request, cancellationToken);
+                await connection.FlushAsync(exchange._sending is null);
+                await connection.Response.ReadHeadAsync(HttpMethods.IsHead(request.Method), exchange._continue);
+                exchange._answered = true;
+                return exchange;
+            }
+            catch (Exception e)
+            {
+                var isStale = connection is { IsReused: true, HasReceived: false };
+                exchange.End(reusable: false);
+                cancellationToken.ThrowIfCancellationRequested();
+                // The upstream closed an idle connection just as it was used: it has seen nothing of this request (RFC 9112 §9.3.1).
+                if (isStale && request.Body is null or { Started: false } && IsIdempotent(request.Method))
+                    continue;
+                if (e is UpstreamException)
+                    throw;
+                throw new UpstreamException(
+                    request.Body?.DestinationError is null ? ProxyError.Request : ProxyError.RequestBodyDestination, FailureClass.Unanswered, e.Message, e);
+            }
+        }
+    }
+
+    public override void Consume(int count) => Response.Consume(count);
+
+    public override ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken) => Response.ReadAsync(memory);
+
+    public override void Dispose()
+    {
+        if (_connection is not null)
+            End(_sending is null or { IsCompletedSuccessfully: true, Result: true } && Response.IsReusable);
+    }
+
+    private void End(bool reusable)
+    {
+        _answered = true;
+        var connection = _connection!;
+        _connection = null;
+        connection.EndExchange(reusable);
+        _continue?.TrySetResult();
+    }
+
+    private void StartBody(PreparedRequest request, CancellationToken cancellationToken)
+    {
+        if (_body is null)
+            return;
+        if (request.Headers.Get("Expect").Count > 0)
+        {
+            _continue = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            _sending = SendBodyWhenToldAsync(Connection, _continue.Task, cancellationToken);
+        }
+        else if (!_body.TrySendBuffered(Connection))
+            _sending = SendBodyAsync(Connection, cancellationToken);
+    }
+
+    // The client waits for the upstream's word, or for a while where the upstream does not know the expectation (RFC 9110 §10.1.1).
+    private async Task<bool> SendBodyWhenToldAsync(Http1Connection connection, Task told, CancellationToken cancellationToken)
+    {
+        await connection.FlushAsync();
+        await connection.Pool.WaitAsync(told, s_continueTimeout, cancellationToken);
+        return !_answered && await SendBodyAsync(connection, cancellationToken);
+    }
+
+    /// <summary>Whether the whole body was sent. A failure stands in the body.</summary>
+    private async Task<bool> SendBodyAsync(Http1Connection connection, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _body!.SendAsync(new Http1BodyStream(connection, chunked: _body.Length is null), cancellationToken);
+            return true;
+        }
+        catch (Exception)
+        {
+            // Without the rest of the request no answer need come; but one that was given early may still be read if it was the upstream that broke off.
+            if (_body!.ClientError is not null)
+                connection.Dispose();
+            return false;
+        }
+    }
+
+    private void WriteHead(PreparedRequest request, Destination destination)
+    {
+        var target = destination.Target;
+        Write(request.Method);
+        Write(" ");
+        Write(target.BasePath);
+        Write(request.Path);
+        Write(request.Query);
+        Write(" HTTP/1.1\r\nHost: ");
+        Write(request.Host ?? destination.Config.Host ?? target.Host);
+        Write("\r\n");
+        foreach (ref readonly var field in request.Headers.Fields)
+        {
+            // Cookie pairs that HTTP/2 splits are one line in HTTP/1.1 (RFC 9113 §8.2.3).
+            if (field.Value.Count > 1 && field.Name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
+            {
+                WriteField(field.Name, string.Join("; ", field.Value.ToArray()));
+                continue;
+            }
+            foreach (var value in field.Value)
+                WriteField(field.Name, value ?? "");
+        }
+        if (_body is not null)
+        {
+            if (_body.Length is { } length)
+                WriteField("Content-Length", length.ToString(CultureInfo.InvariantCulture));
+            else
+                WriteField("Transfer-Encoding", "chunked");
+        }
+        else if (request.Method is "POST" or "PUT" or "PATCH")
+            WriteField("Content-Length", "0"); // RFC 9110 §8.6
+        Write("\r\n");
+    }
+
+    private void WriteField(string name, string value)
+    {
+        Write(name);
+        Write(": ");
+        Write(value);
+        Write("\r\n");
+    }
+
+    private void Write(string text)
+    {
+        var connection = _connection!;
+        connection.Advance(Encoding.Latin1.GetBytes(text, connection.SendBuffer(text.Length)));
+    }
+
+    // RFC 9110 §9.2.2
+    private static bool IsIdempotent(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
+}
+
+/// <summary>Frames the request's body.</summary>
+internal sealed class Http1BodyStream(Http1Connection connection, bool chunked) : Stream
+{
+    // Pieces up to this size are put together; larger ones are sent as they are.
+    private const int Gather = 16 * 1024;
+
+    public override bool CanRead => false;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.IsEmpty)
+            return; // an empty chunk would be the last
+        if (chunked)
+            WriteAscii(string.Create(CultureInfo.InvariantCulture, $"{buffer.Length:x}\r\n"));
+        if (connection.Unsent + buffer.Length > Gather)
+            await connection.SendAsync(buffer);
+        else
+        {
+            buffer.Span.CopyTo(connection.SendBuffer(buffer.Length));
+            connection.Advance(buffer.Length);
+        }
+        if (chunked)
+            WriteAscii("\r\n");
+    }
+
+    public override async Task FlushAsync(CancellationToken cancellationToken) => await connection.FlushAsync();
+
+    /// <summary>Writes the end of the body.</summary>
+    public ValueTask CompleteAsync()
+    {
+        if (chunked)
+            WriteAscii("0\r\n\r\n");
+        return connection.FlushAsync();
+    }
+
+    private void WriteAscii(string text) => connection.Advance(Encoding.ASCII.GetBytes(text, connection.SendBuffer(text.Length)));
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Flush() => throw new NotSupportedException();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}

@@ -1,0 +1,176 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace ProxyKit.Forwarding.Http1;
+
+/// <summary>The connections to one destination: the one used last is used next, so that superfluous ones grow old and are closed.</summary>
+internal sealed class Http1Pool : IDisposable
+{
+    private readonly DestinationAddress _target;
+    private readonly TimeSpan _connectTimeout;
+    private readonly HttpClientConfig _config;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim? _slots;
+    private readonly ITimer _sweeper;
+    private readonly Lock _lock = new();
+    private readonly List<Http1Connection> _idle = [];
+    private bool _disposed;
+
+    public Http1Pool(DestinationAddress target, ClusterConfig cluster, TimeProvider time)
+    {
+        _target = target;
+        _connectTimeout = cluster.Timeouts.Connect;
+        _config = cluster.HttpClient;
+        _time = time;
+        if (_config.MaxConnectionsPerServer is { } limit)
+            _slots = new(limit, limit);
+        var period = TimeSpan.FromSeconds(5);
+        using (ExecutionContext.SuppressFlow())
+            _sweeper = time.CreateTimer(static state => ((Http1Pool)state!).Sweep(), this, period, period);
+    }
+
+    public long Now => _time.GetTimestamp();
+
+    /// <summary>Waits for <paramref name="task"/>, but not for longer.</summary>
+    public async Task WaitAsync(Task task, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await task.WaitAsync(limit, _time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+        }
+    }
+
+    public int MaxHeadBytes => _config.MaxResponseHeadersLength * 1024;
+
+    /// <summary>A connection that idles, or a new one.</summary>
+    public async ValueTask<Http1Connection> RentAsync(bool fresh, CancellationToken cancellationToken)
+    {
+        if (_slots is not null)
+            await _slots.WaitAsync(cancellationToken);
+        while (!fresh && TryTake() is { } idle)
+        {
+            if (idle.IsAlive && !IsTooOld(idle, _time.GetTimestamp()))
+                return idle;
+            idle.Dispose();
+        }
+        try
+        {
+            return new(await ConnectAsync(cancellationToken), this);
+        }
+        catch
+        {
+            _slots?.Release();
+            throw;
+        }
+    }
+
+    public void Return(Http1Connection connection)
+    {
+        var keep = false;
+        lock (_lock)
+        {
+            if (!_disposed)
+            {
+                _idle.Add(connection);
+                keep = true;
+            }
+        }
+        if (!keep)
+            connection.Dispose();
+        _slots?.Release();
+    }
+
+    /// <summary>A connection that was rented is no more.</summary>
+    public void Closed() => _slots?.Release();
+
+    /// <summary>Closes what idles; what is in use is closed when it is returned.</summary>
+    public void Dispose()
+    {
+        Http1Connection[] idle;
+        lock (_lock)
+        {
+            _disposed = true;
+            idle = [.. _idle];
+            _idle.Clear();
+        }
+        _sweeper.Dispose();
+        foreach (var connection in idle)
+            connection.Dispose();
+    }
+
+    private Http1Connection? TryTake()
+    {
+        lock (_lock)
+        {
+            if (_idle.Count == 0)
+                return null;
+            var connection = _idle[^1];
+            _idle.RemoveAt(_idle.Count - 1);
+            return connection;
+        }
+    }
+
+    private bool IsTooOld(Http1Connection connection, long now)
+    {
+        var idle = _time.GetElapsedTime(connection.IdleSince, now);
+        return (_config.PooledConnectionIdleTimeout != Timeout.InfiniteTimeSpan && idle >= _config.PooledConnectionIdleTimeout)
+            || (connection.KeepAlive is { } announced && idle >= announced)
+            || (_config.PooledConnectionLifetime != Timeout.InfiniteTimeSpan && _time.GetElapsedTime(connection.CreatedAt, now) >= _config.PooledConnectionLifetime);
+    }
+
+    private void Sweep()
+    {
+        List<Http1Connection>? old = null;
+        lock (_lock)
+        {
+            var now = _time.GetTimestamp();
+            for (var i = _idle.Count - 1; i >= 0; i--)
+            {
+                if (_idle[i].IsAlive && !IsTooOld(_idle[i], now))
+                    continue;
+                (old ??= []).Add(_idle[i]);
+                _idle.RemoveAt(i);
+            }
+        }
+        foreach (var connection in old ?? [])
+            connection.Dispose();
+    }
+
+    private async Task<Socket> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var (host, port) = _target.HostAndPort;
+        var isUnix = _target.UnixSocketPath is not null;
+        EndPoint endPoint = isUnix ? new UnixDomainSocketEndPoint(_target.UnixSocketPath!)
+            : IPAddress.TryParse(host.Trim('[', ']'), out var address) ? new IPEndPoint(address, port)
+            : new DnsEndPoint(host, port);
+        var socket = isUnix ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
+            : endPoint is IPEndPoint ip ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
+            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        using var limit = new CancellationTokenSource(_connectTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await socket.ConnectAsync(endPoint, either.Token);
+            return socket;
+        }
+        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new UpstreamException(ProxyError.ConnectTimeout, FailureClass.NothingSent, $"No connection to {endPoint} within {_connectTimeout}.");
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            var isName = e.SocketErrorCode is SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData or SocketError.NoRecovery;
+            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, $"{e.Message} ({endPoint})", e);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,371 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Text;
+using Microsoft.Extensions.Primitives;
+using ProxyKit.Configuration;
+
+namespace ProxyKit.Forwarding.Http1;
+
+/// <summary>
+/// Parses a response (RFC 9112) and decodes its body's framing. Strict where leniency smuggles. Strings of the previous response on the connection are used again
+/// where the bytes are equal, as Kestrel does for requests.
+/// </summary>
+internal sealed class Http1Response(Http1Connection connection)
+{
+    private HeaderField[] _previous = new HeaderField[16];
+    private int _headBytes;
+    private bool _hasStatusLine, _isHttp10, _close, _keepAlive, _isHead;
+    private bool _chunked, _untilClose;
+    private long _remaining;          // of the body, or of the chunk
+    private ChunkState _chunkState;
+    private bool _complete;
+
+    private enum ChunkState
+    {
+        Size,
+        Data,
+        DataEnd,
+        Trailers,
+    }
+
+    public int StatusCode { get; private set; }
+
+    public string? ReasonPhrase { get; private set; }
+
+    public Version Version { get; private set; } = HttpVersion.Version11;
+
+    public long? ContentLength { get; private set; }
+
+    public HeaderList Headers { get; } = new();
+
+    public HeaderList Trailers { get; } = new();
+
+    /// <summary>Whether the connection ends with this response.</summary>
+    public bool IsLast => _close || _untilClose || (_isHttp10 && !_keepAlive);
+
+    /// <summary>Whether the whole response has been read and the connection may carry another.</summary>
+    public bool IsReusable => _complete && !IsLast;
+
+    public ReadOnlyMemory<byte> Buffered
+    {
+        get
+        {
+            if (_chunked || _complete)
+                return default;
+            var received = connection.Received;
+            return !_untilClose && received.Length > _remaining ? received[..(int)_remaining] : received;
+        }
+    }
+
+    public void Consume(int count)
+    {
+        connection.Take(count);
+        if (!_untilClose && (_remaining -= count) == 0)
+            _complete = true;
+    }
+
+    /// <summary>Reads heads until a final one; <paramref name="onContinue"/> is told of a 100.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    public async ValueTask ReadHeadAsync(bool isHead, TaskCompletionSource? onContinue)
+    {
+        _isHead = isHead;
+        for (var interim = 0; ; interim++)
+        {
+            Begin();
+            while (!TryParseHead())
+            {
+                if (await connection.FillAsync() == 0)
+                    throw new UpstreamException(ProxyError.Request, FailureClass.Unanswered, "The destination closed the connection before it had answered.");
+            }
+            if (StatusCode >= 200)
+                break;
+            // RFC 9110 §15.2: any number of interim responses may come; this many do not.
+            if (StatusCode == 101 || interim == 32)
+                throw Invalid(StatusCode == 101 ? "a 101 that nobody asked for" : "no end of interim responses");
+            if (StatusCode == 100)
+                onContinue?.TrySetResult();
+        }
+        DetermineFraming();
+    }
+
+    public async ValueTask<int> ReadAsync(Memory<byte> memory)
+    {
+        if (_complete)
+            return 0;
+        if (_chunked)
+            return await ReadChunkedAsync(memory);
+
+        if (!_untilClose && memory.Length > _remaining)
+            memory = memory[..(int)_remaining];
+        var read = TakeBuffered(memory.Span);
+        if (read == 0)
+            read = await connection.ReceiveAsync(memory);
+        if (read == 0)
+        {
+            if (!_untilClose)
+                throw Truncated();
+            _complete = true;
+        }
+        else if (!_untilClose && (_remaining -= read) == 0)
+            _complete = true;
+        return read;
+    }
+
+    private void Begin()
+    {
+        // The fields of the last response serve as a guess at those of this one.
+        var fields = Headers.Fields;
+        if (fields.Length > 0)
+        {
+            if (_previous.Length < fields.Length)
+                _previous = new HeaderField[fields.Length];
+            fields.CopyTo(_previous);
+        }
+        Headers.Clear();
+        Trailers.Clear();
+        _headBytes = 0;
+        _hasStatusLine = _close = _keepAlive = _chunked = _untilClose = _complete = false;
+        _chunkState = ChunkState.Size;
+        ContentLength = null;
+        ReasonPhrase = null;
+    }
+
+    // Takes whole lines; false when more must be received.
+    private bool TryParseHead()
+    {
+        while (TryReadLine(out var line, out _))
+        {
+            if (!_hasStatusLine)
+            {
+                // RFC 9112 §2.2: an empty line before the start-line may be skipped.
+                if (line.IsEmpty && _headBytes <= 4)
+                    continue;
+                ParseStatusLine(line);
+                _hasStatusLine = true;
+            }
+            else if (line.IsEmpty)
+                return true;
+            else
+                ParseField(line, Headers, _previous);
+        }
+        return false;
+    }
+
+    private bool TryReadLine(out ReadOnlySpan<byte> line, out bool hasCr)
+    {
+        var received = connection.Received.Span;
+        var end = received.IndexOf((byte)'\n');
+        hasCr = false;
+        if (end < 0)
+        {
+            line = default;
+            if (_headBytes + received.Length > connection.Pool.MaxHeadBytes)
+                throw Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
+            return false;
+        }
+        _headBytes += end + 1;
+        if (_headBytes > connection.Pool.MaxHeadBytes)
+            throw Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
+        hasCr = end > 0 && received[end - 1] == '\r';
+        line = received[..(hasCr ? end - 1 : end)];
+        connection.Take(end + 1);
+        return true;
+    }
+
+    // HTTP-version SP status-code SP [ reason-phrase ]
+    private void ParseStatusLine(ReadOnlySpan<byte> line)
+    {
+        if (line.Length < 12 || !line.StartsWith("HTTP/1."u8) || line[7] is not ((byte)'0' or (byte)'1') || line[8] != ' '
+            || !IsDigit(line[9]) || !IsDigit(line[10]) || !IsDigit(line[11]) || line[9] == '0' || (line.Length > 12 && line[12] != ' '))
+            throw Invalid("no valid status line");
+        _isHttp10 = line[7] == '0';
+        Version = _isHttp10 ? HttpVersion.Version10 : HttpVersion.Version11;
+        StatusCode = (line[9] - '0') * 100 + (line[10] - '0') * 10 + line[11] - '0';
+        var reason = line.Length > 13 ? line[13..] : default;
+        if (!reason.IsEmpty && !Ascii.Equals(reason, Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(StatusCode)))
+            ReasonPhrase = Encoding.Latin1.GetString(reason);
+    }
+
+    private static bool IsDigit(byte value) => value is >= (byte)'0' and <= (byte)'9';
+
+    private static void ParseField(ReadOnlySpan<byte> line, HeaderList target, HeaderField[] guesses)
+    {
+        var colon = line.IndexOf((byte)':');
+        if (colon <= 0)
+            throw Invalid("a header line without a name"); // folded lines among them (RFC 9112 §5.2)
+        var nameBytes = line[..colon];
+        var valueBytes = line[(colon + 1)..].Trim(" \t"u8);
+
+        string? name = null, value = null;
+        var index = target.Count;
+        if (index < guesses.Length && guesses[index].Name is { } guess && Ascii.Equals(nameBytes, guess))
+        {
+            name = guess;
+            if (guesses[index].Value is { Count: 1 } values && Ascii.Equals(valueBytes, values.ToString()))
+                value = values.ToString();
+        }
+        if (name is null)
+        {
+            name = Encoding.Latin1.GetString(nameBytes);
+            if (!Tokens.IsToken(name))
+                throw Invalid("a header name that is not a token");
+        }
+        target.Add(name, value ?? Encoding.Latin1.GetString(valueBytes));
+    }
+
+    // RFC 9112 §6.3
+    private void DetermineFraming()
+    {
+        string? length = null;
+        var codings = 0;
+        foreach (ref readonly var field in Headers.Fields)
+        {
+            switch (field.Name.Length)
+            {
+                case 10 when field.Name.Equals("Connection", StringComparison.OrdinalIgnoreCase):
+                    var value = field.Value.ToString();
+                    _close |= value.Contains("close", StringComparison.OrdinalIgnoreCase);
+                    _keepAlive |= value.Contains("keep-alive", StringComparison.OrdinalIgnoreCase);
+                    break;
+                case 10 when field.Name.Equals("Keep-Alive", StringComparison.OrdinalIgnoreCase):
+                    connection.KeepAlive = ParseKeepAlive(field.Value.ToString());
+                    break;
+                case 14 when field.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
+                    var text = field.Value.ToString();
+                    if (length is not null && length != text)
+                        throw Invalid("two Content-Lengths that differ");
+                    length = text;
+                    break;
+                case 17 when field.Name.Equals("Transfer-Encoding", StringComparison.OrdinalIgnoreCase):
+                    if (codings++ > 0 || !field.Value.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase) || _isHttp10)
+                        throw Invalid($"the Transfer-Encoding '{field.Value}'");
+                    break;
+            }
+        }
+        long parsed = 0;
+        if (length is not null && (!long.TryParse(length, NumberStyles.None, CultureInfo.InvariantCulture, out parsed) || parsed < 0))
+            throw Invalid($"the Content-Length '{length}'");
+
+        // A message with both is to be closed after: the two sides may not agree where it ended.
+        _close |= codings > 0 && length is not null;
+        if (_isHead || StatusCode is 204 or 304)
+        {
+            ContentLength = 0;
+            _complete = true;
+        }
+        else if (codings > 0)
+            _chunked = true;
+        else if (length is null)
+            _untilClose = true;
+        else
+        {
+            ContentLength = _remaining = parsed;
+            _complete = parsed == 0;
+        }
+    }
+
+    // "timeout=5, max=100": one second less, since the upstream's clock began earlier.
+    private static TimeSpan? ParseKeepAlive(string value)
+    {
+        var start = value.IndexOf("timeout=", StringComparison.OrdinalIgnoreCase);
+        if (start < 0)
+            return null;
+        var digits = value.AsSpan(start + 8);
+        var end = digits.IndexOfAnyExceptInRange('0', '9');
+        return int.TryParse(end < 0 ? digits : digits[..end], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? TimeSpan.FromSeconds(Math.Max(0, seconds - 1))
+            : null;
+    }
+
+    private int TakeBuffered(Span<byte> target)
+    {
+        var received = connection.Received.Span;
+        var count = Math.Min(received.Length, target.Length);
+        received[..count].CopyTo(target);
+        connection.Take(count);
+        return count;
+    }
+
+    // RFC 9112 §7.1
+    private async ValueTask<int> ReadChunkedAsync(Memory<byte> memory)
+    {
+        var total = 0;
+        while (true)
+        {
+            if (_chunkState == ChunkState.Data)
+            {
+                var wanted = memory.Length - total;
+                if (wanted == 0)
+                    return total;
+                if (wanted > _remaining)
+                    wanted = (int)_remaining;
+                var read = TakeBuffered(memory.Span.Slice(total, wanted));
+                if (read == 0)
+                {
+                    if (total > 0)
+                        return total; // what there is goes on before more is waited for
+                    read = await connection.ReceiveAsync(memory[..wanted]);
+                    if (read == 0)
+                        throw Truncated();
+                }
+                total += read;
+                if ((_remaining -= read) == 0)
+                    _chunkState = ChunkState.DataEnd;
+                continue;
+            }
+
+            if (TryParseChunkLine())
+            {
+                if (_complete)
+                    return total;
+                continue;
+            }
+            if (total > 0)
+                return total;
+            if (await connection.FillAsync() == 0)
+                throw Truncated();
+        }
+    }
+
+    private bool TryParseChunkLine()
+    {
+        if (_chunkState != ChunkState.Trailers)
+            _headBytes = 0;
+        if (!TryReadLine(out var line, out var hasCr))
+            return false;
+        if (!hasCr)
+            throw Invalid("a chunk line that ends without CR");
+        switch (_chunkState)
+        {
+            case ChunkState.DataEnd:
+                if (!line.IsEmpty)
+                    throw Invalid("a chunk longer than its size");
+                _chunkState = ChunkState.Size;
+                break;
+            case ChunkState.Size:
+                if (!Utf8Parser.TryParse(line, out ulong size, out var consumed, 'x') || consumed > 16 || size > long.MaxValue
+                    || (consumed < line.Length && line[consumed..].TrimStart(" \t"u8) is { IsEmpty: false } rest && rest[0] != ';'))
+                    throw Invalid("a chunk size that is not one");
+                _remaining = (long)size;
+                _chunkState = size == 0 ? ChunkState.Trailers : ChunkState.Data;
+                _headBytes = 0;
+                break;
+            default:
+                if (line.IsEmpty)
+                    _complete = true;
+                else
+                    ParseField(line, Trailers, []);
+                break;
+        }
+        return true;
+    }
+
+    private static UpstreamException Invalid(string what) =>
+        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The destination's response has {what}.");
+
+    private static ResponseBodyException Truncated() =>
+        new(ProxyError.ResponseBodyDestination, new IOException("The destination closed the connection in the middle of the response's body."));
+}

@@ -1,0 +1,54 @@
+namespace ProxyKit.Forwarding;
+
+/// <summary>A response of HttpClient's.</summary>
+internal sealed class HttpClientResponse : UpstreamResponse
+{
+    private readonly HttpResponseMessage _message;
+    private Stream? _body;
+
+    public HttpClientResponse(HttpResponseMessage message)
+    {
+        _message = message;
+        ContentLength = message.Content.Headers.ContentLength;
+        foreach (var (name, values) in message.Headers.NonValidated)
+            Headers.Add(name, ResponseHeaders.ToStringValues(values));
+        foreach (var (name, values) in message.Content.Headers.NonValidated)
+            Headers.Add(name, ResponseHeaders.ToStringValues(values));
+    }
+
+    public override int StatusCode => (int)_message.StatusCode;
+
+    public override string? ReasonPhrase => _message.ReasonPhrase;
+
+    public override Version Version => _message.Version;
+
+    public override HeaderList Headers { get; } = new();
+
+    public override HeaderList Trailers { get; } = new();
+
+    public override long? ContentLength { get; }
+
+    public override HttpResponseMessage Message => _message;
+
+    public override ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken) =>
+        _body is { } body ? ReadBodyAsync(body, memory, cancellationToken) : OpenAndReadAsync(memory, cancellationToken);
+
+    public override void Dispose() => _message.Dispose();
+
+    private async ValueTask<int> OpenAndReadAsync(Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        _body = await _message.Content.ReadAsStreamAsync(cancellationToken);
+        return await ReadBodyAsync(_body, memory, cancellationToken);
+    }
+
+    private async ValueTask<int> ReadBodyAsync(Stream body, Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        var read = await body.ReadAsync(memory, cancellationToken);
+        if (read == 0)
+        {
+            foreach (var (name, values) in _message.TrailingHeaders.NonValidated)
+                Trailers.Add(name, ResponseHeaders.ToStringValues(values));
+        }
+        return read;
+    }
+}
