@@ -12,6 +12,7 @@ internal static class TargetHost
         {
             ["kestrel"] = KestrelTarget.Build,
             ["minimal"] = MinimalTarget.Build,
+            ["proxykit"] = ProxyKitTarget.Build,
             ["yarp"] = YarpTarget.Build,
         };
 
