@@ -1,0 +1,40 @@
+using System.Collections;
+using System.Diagnostics;
+using ProxyKit.Benchmarks.Targets;
+
+namespace ProxyKit.Benchmarks.Load;
+
+/// <summary>Starts a .NET target: this program again, as <c>target NAME</c>.</summary>
+internal static class DotNetProcess
+{
+    public static Task<ServerProcess> StartAsync(string name, Workspace workspace, int backendPort, CancellationToken cancellation)
+    {
+        int port = Ports.Take(), tlsPort = Ports.Take(), statsPort = Ports.Take();
+        var kind = LoadOptions.WithoutSuffix(name);
+        var start = new ProcessStartInfo("dotnet", [typeof(DotNetProcess).Assembly.Location, "target", kind]) { WorkingDirectory = workspace.Folder };
+        foreach (var variable in Tuning(start.Environment.Keys))
+            start.Environment.Remove(variable);
+        start.Environment["ASPNETCORE_ENVIRONMENT"] = "Production";
+        start.Environment[TargetEnvironment.Port] = $"{port}";
+        start.Environment[TargetEnvironment.TlsPort] = $"{tlsPort}";
+        start.Environment[TargetEnvironment.StatsPort] = $"{statsPort}";
+        start.Environment[TargetEnvironment.Backend] = $"http://127.0.0.1:{backendPort}";
+        start.Environment[TargetEnvironment.Certificate] = workspace.CertificatePfx;
+        if (kind != name)
+        {
+            start.Environment[TargetEnvironment.InlineScheduling] = "1";
+            start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
+        }
+        return ServerProcess.StartAsync(name, start, port, tlsPort, statsPort, cancellation);
+    }
+
+    // What someone exported for another program would count for some targets and not for others.
+    private static string[] Tuning(IEnumerable variables) =>
+    [
+        .. variables.Cast<string>().Where(name =>
+            name is "ASPNETCORE_URLS" or "ASPNETCORE_HTTP_PORTS" or "ASPNETCORE_HTTPS_PORTS"
+            || name.StartsWith("DOTNET_GC", StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("DOTNET_T", StringComparison.OrdinalIgnoreCase)
+            || name.StartsWith("DOTNET_SYSTEM_", StringComparison.OrdinalIgnoreCase)),
+    ];
+}

@@ -1,0 +1,76 @@
+using System.Globalization;
+using ProxyKit.Benchmarks.Targets;
+
+namespace ProxyKit.Benchmarks.Load;
+
+/// <summary>The command line of <c>load</c>.</summary>
+internal sealed class LoadOptions
+{
+    public const string InlineSuffix = "-inline";
+
+    public static string Usage { get; } = $"""
+        load [--scenario A,B|all] [--targets A,B] [--rounds N] [--seconds S] [--quiet PERCENT] [--max-wait S]
+
+        scenarios
+        {string.Join('\n', Scenario.All.Select(s => $"  {s.Name,-10} {s.Description}"))}
+          without --scenario: {string.Join(',', Scenario.DefaultNames)}
+        targets
+          {string.Join(", ", TargetHost.Targets.Keys)}, nginx
+          and each .NET target with {InlineSuffix} appended: request processing on the I/O threads
+        --quiet, --max-wait
+          a run waits, and is repeated, while other programs use more CPU than this (percent of one core, 15),
+          for at most this long in a scenario (60)
+        """;
+
+    public IReadOnlyList<Scenario> Scenarios { get; private set; } = [.. Scenario.DefaultNames.Select(FindScenario)];
+
+    public IReadOnlyList<string> Targets { get; private set; } = ["kestrel", "minimal", "proxykit", "yarp", "nginx"];
+
+    public int Rounds { get; private set; } = 3;
+
+    public double Seconds { get; private set; } = 4;
+
+    public double QuietPercent { get; private set; } = 15;
+
+    public TimeSpan LongestWait { get; private set; } = TimeSpan.FromSeconds(60);
+
+    public static LoadOptions Parse(string[] args)
+    {
+        var options = new LoadOptions();
+        for (var i = 0; i < args.Length; i += 2)
+        {
+            if (i + 1 == args.Length)
+                throw new LoadException($"'{args[i]}' is not complete.\n\n{Usage}");
+            options.Set(args[i], args[i + 1]);
+        }
+        return options;
+    }
+
+    private void Set(string name, string value)
+    {
+        switch (name)
+        {
+            case "--scenario" or "--scenarios": Scenarios = value == "all" ? Scenario.All : [.. value.Split(',').Select(FindScenario)]; break;
+            case "--targets" or "--target": Targets = [.. value.Split(',').Select(CheckTarget)]; break;
+            case "--rounds": Rounds = (int)Number(1, 100); break;
+            case "--seconds": Seconds = Number(1, 600); break;
+            case "--quiet": QuietPercent = Number(0, 100_000); break;
+            case "--max-wait": LongestWait = TimeSpan.FromSeconds(Number(0, 3600)); break;
+            default: throw new LoadException($"There is no option '{name}'.\n\n{Usage}");
+        }
+
+        double Number(double least, double most) =>
+            double.TryParse(value, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most ? number
+                : throw new LoadException($"{name} is a number from {least} to {most}, not '{value}'.");
+    }
+
+    private static Scenario FindScenario(string name) =>
+        Scenario.All.FirstOrDefault(s => s.Name == name) ?? throw new LoadException($"There is no scenario '{name}'.\n\n{Usage}");
+
+    private static string CheckTarget(string name) =>
+        name == NginxProcess.Name || TargetHost.Targets.ContainsKey(WithoutSuffix(name)) ? name
+            : throw new LoadException($"There is no target '{name}'.\n\n{Usage}");
+
+    public static string WithoutSuffix(string name) =>
+        name.EndsWith(InlineSuffix, StringComparison.Ordinal) ? name[..^InlineSuffix.Length] : name;
+}

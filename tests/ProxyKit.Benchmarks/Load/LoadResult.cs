@@ -1,0 +1,9 @@
+namespace ProxyKit.Benchmarks.Load;
+
+/// <summary>What a load generator saw; latencies in microseconds.</summary>
+internal sealed record LoadResult(long Requests, long Refused, long Errors, double Elapsed, double P50, double P99)
+{
+    public long Failures => Refused + Errors;
+
+    public double RequestsPerSecond => Requests / Elapsed;
+}

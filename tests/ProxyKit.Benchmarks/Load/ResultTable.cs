@@ -1,0 +1,59 @@
+using System.Globalization;
+
+namespace ProxyKit.Benchmarks.Load;
+
+/// <summary>Prints a scenario's results as a Markdown table.</summary>
+internal static class ResultTable
+{
+    private const string Reference = "yarp";
+
+    private delegate string Cell(TargetResult result);
+
+    public static void Write(TextWriter output, Scenario scenario, IReadOnlyList<TargetResult> results)
+    {
+        var columns = Columns(scenario, results.FirstOrDefault(r => r.Name == Reference && r.Answered));
+        var rows = new List<string[]> { columns.Select(c => c.Title).ToArray() };
+        foreach (var result in results)
+            rows.Add([.. columns.Select((column, i) => i == 0 || result.Answered ? column.Cell(result) : i == 1 ? "n/a" : "")]);
+        var widths = columns.Select((_, i) => rows.Max(row => row[i].Length)).ToArray();
+
+        output.WriteLine($"\n### {scenario.Name}: {scenario.Description}\n");
+        for (var i = 0; i < rows.Count; i++)
+        {
+            output.WriteLine($"| {string.Join(" | ", rows[i].Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])))} |");
+            if (i == 0)
+                output.WriteLine($"|{string.Join('|', widths.Select((width, c) => new string('-', width + 1) + (c == 0 ? '-' : ':')))}|");
+        }
+        output.Flush();
+    }
+
+    private static (string Title, Cell Cell)[] Columns(Scenario scenario, TargetResult? reference)
+    {
+        const double gigabyte = 1 << 30, megabyte = 1e6;
+        return
+        [
+            ("target", r => r.Name),
+            scenario.IsStream
+                ? ("MB/s", r => Number(r.Median(m => m.Load.RequestsPerSecond) * gigabyte / megabyte, 0))
+                : ("req/s", r => Number(r.Median(m => m.Load.RequestsPerSecond), 0)),
+            ("p50 ms", r => Number(r.Median(m => m.Load.P50) / 1e3, 2)),
+            ("p99 ms", r => Number(r.Median(m => m.Load.P99) / 1e3, 2)),
+            scenario.IsStream
+                ? ("CPU s/GB", r => Number(r.Median(m => m.CpuSecondsPerRequest), 2))
+                : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
+            (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
+            ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),
+            ("CPU / yarp", r => Ratio(r, reference, m => m.CpuSecondsPerRequest)),
+            ("alloc / yarp", r => Ratio(r, reference, m => m.AllocatedBytesPerRequest)),
+            (scenario.IsStream ? "MB/s / yarp" : "req/s / yarp", r => Ratio(r, reference, m => m.Load.RequestsPerSecond)),
+            ("failed", r => Number(r.Failures, 0)),
+            ("others %", r => Number(r.Median(m => m.OtherCpuPercent), 0)),
+        ];
+    }
+
+    private static string Ratio(TargetResult result, TargetResult? reference, Func<Measurement, double> figure) =>
+        reference is null ? "" : Number(result.MedianRatio(reference, figure), 2);
+
+    private static string Number(double number, int decimals) =>
+        double.IsNaN(number) ? "" : number.ToString("N" + decimals, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,16 @@
+using BenchmarkDotNet.Running;
+using ProxyKit.Benchmarks.Load;
+using ProxyKit.Benchmarks.Targets;
+
+return args switch
+{
+    ["load", .. var options] => await LoadCommand.RunAsync(options),
+    ["target", var name] => TargetHost.Run(name),
+    _ => RunMicroBenchmarks(args),
+};
+
+static int RunMicroBenchmarks(string[] args)
+{
+    BenchmarkSwitcher.FromAssembly(typeof(LoadCommand).Assembly).Run(args);
+    return 0;
+}
