@@ -206,8 +206,9 @@ internal sealed class Forwarder
 
     private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
     {
-        if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
-            return; // HTTP/1.1: Kestrel sends none
+        // Over HTTP/1.1 servers send none.
+        if (RequestGuard.IsHttp1(context.Request) || context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
+            return;
         _responseHeaders.CopyTrailers(response, trailers);
         foreach (var transform in _transforms.Trailers)
             transform.Apply(trailers, response.StatusCode);

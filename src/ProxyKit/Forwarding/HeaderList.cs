@@ -7,6 +7,9 @@ internal struct HeaderField
 {
     public string Name;
     public StringValues Value;
+
+    /// <summary>What the field is to a proxy, where the transport has looked it up already; else <see cref="HeaderRule.Unknown"/>.</summary>
+    public HeaderRule Rule;
 }
 
 /// <summary>The request's header section in the order it is sent, in an array that is used again.</summary>
@@ -20,13 +23,16 @@ internal sealed class HeaderList
     public ReadOnlySpan<HeaderField> Fields => _fields.AsSpan(0, _count);
 
     /// <summary>Adds a field without looking whether there is one of that name.</summary>
-    public void Add(string name, StringValues value)
+    public void Add(string name, StringValues value) => Add(name, value, HeaderRule.Unknown);
+
+    public void Add(string name, StringValues value, HeaderRule rule)
     {
         if (_count == _fields.Length)
             Array.Resize(ref _fields, _count * 2);
         ref var field = ref _fields[_count++];
         field.Name = name;
         field.Value = value;
+        field.Rule = rule;
     }
 
     public StringValues Get(string name)

@@ -6,6 +6,9 @@ namespace ProxyKit.Forwarding;
 /// <summary>What a header is to a proxy.</summary>
 internal enum HeaderRule : byte
 {
+    /// <summary>Not looked up yet.</summary>
+    Unknown,
+
     /// <summary>End-to-end: forwarded.</summary>
     Forward,
 

@@ -34,7 +34,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
             foreach (ref readonly var field in response.Headers.Fields)
             {
                 var name = field.Name;
-                var rule = HeaderRules.ForResponse(name);
+                var rule = field.Rule == HeaderRule.Unknown ? HeaderRules.ForResponse(name) : field.Rule;
                 if (rule == HeaderRule.Drop || _hidden.Contains(name)
                     || (nominated is not null && HeaderRules.IsNominated(nominated, name))
                     || (transforms.AllowedResponseHeaders is { } allowed && !allowed.Contains(name)))
@@ -100,7 +100,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
     // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error (RFC 9110 §5.5: replace with SP).
     private static StringValues WithoutControls(StringValues value)
     {
-        if (value.Count == 1)
+        if (value.Count <= 1)
             return RequestGuard.HasControls(value.ToString()) ? Clean(value.ToString()) : value;
         for (var i = 0; i < value.Count; i++)
         {

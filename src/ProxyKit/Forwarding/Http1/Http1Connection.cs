@@ -128,31 +128,31 @@ internal sealed class Http1Connection : IDisposable
             memory = memory[await _socket.SendAsync(memory, SocketFlags.None)..];
     }
 
-    /// <summary>Receives more behind what has not been taken; 0 at the end.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> FillAsync()
+    /// <summary>Receives more behind what has not been taken. Tell <see cref="Filled"/> how much it was.</summary>
+    public ValueTask<int> FillAsync()
     {
-        int read;
         if (_isReadingAhead)
         {
             _isReadingAhead = false;
-            read = await _readAhead;
+            return _readAhead;
         }
-        else
+        if (_start == _end)
+            _start = _end = 0;
+        else if (_end == _receive.Length)
         {
-            if (_start == _end)
-                _start = _end = 0;
-            else if (_end == _receive.Length)
-            {
-                var target = _start > 0 ? _receive : new byte[_receive.Length * 2];
-                Buffer.BlockCopy(_receive, _start, target, 0, _end - _start);
-                (_receive, _end, _start) = (target, _end - _start, 0);
-            }
-            read = await _socket.ReceiveAsync(_receive.AsMemory(_end), SocketFlags.None);
+            var target = _start > 0 ? _receive : new byte[_receive.Length * 2];
+            Buffer.BlockCopy(_receive, _start, target, 0, _end - _start);
+            (_receive, _end, _start) = (target, _end - _start, 0);
         }
+        return _socket.ReceiveAsync(_receive.AsMemory(_end), SocketFlags.None);
+    }
+
+    /// <summary>False at the end of the connection.</summary>
+    public bool Filled(int read)
+    {
         _end += read;
         HasReceived |= read > 0;
-        return read;
+        return read > 0;
     }
 
     /// <summary>Receives into the caller's memory; nothing may be left in the buffer.</summary>

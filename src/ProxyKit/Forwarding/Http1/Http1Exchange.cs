@@ -139,49 +139,73 @@ internal sealed class Http1Exchange : UpstreamResponse
     private void WriteHead(PreparedRequest request, Destination destination)
     {
         var target = destination.Target;
-        Write(request.Method);
-        Write(" ");
-        Write(target.BasePath);
-        Write(request.Path);
-        Write(request.Query);
-        Write(" HTTP/1.1\r\nHost: ");
-        Write(request.Host ?? destination.Config.Host ?? target.Host);
-        Write("\r\n");
+        var host = request.Host ?? destination.Config.Host ?? target.Host;
+        // One check for room, then one write after the other; a char is at most a byte in latin-1.
+        var room = request.Method.Length + target.BasePath.Length + request.Path.Length + request.Query.Length + host.Length + 96;
         foreach (ref readonly var field in request.Headers.Fields)
         {
-            // Cookie pairs that HTTP/2 splits are one line in HTTP/1.1 (RFC 9113 §8.2.3).
-            if (field.Value.Count > 1 && field.Name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
-            {
-                WriteField(field.Name, string.Join("; ", field.Value.ToArray()));
-                continue;
-            }
             foreach (var value in field.Value)
-                WriteField(field.Name, value ?? "");
+                room += field.Name.Length + (value?.Length ?? 0) + 4;
         }
-        if (_body is not null)
+
+        var head = new HeadWriter(Connection.SendBuffer(room));
+        head.Write(request.Method);
+        head.Write(" ");
+        head.Write(target.BasePath);
+        head.Write(request.Path);
+        head.Write(request.Query);
+        head.Write(" HTTP/1.1\r\nHost: "u8);
+        head.Write(host);
+        head.Write("\r\n"u8);
+        foreach (ref readonly var field in request.Headers.Fields)
         {
-            if (_body.Length is { } length)
-                WriteField("Content-Length", length.ToString(CultureInfo.InvariantCulture));
+            if (field.Value.Count == 1)
+                head.WriteField(field.Name, field.Value.ToString());
+            // Cookie pairs that HTTP/2 splits are one line in HTTP/1.1 (RFC 9113 §8.2.3).
+            else if (field.Name.Equals("Cookie", StringComparison.OrdinalIgnoreCase))
+                head.WriteField(field.Name, string.Join("; ", field.Value.ToArray()));
             else
-                WriteField("Transfer-Encoding", "chunked");
+            {
+                foreach (var value in field.Value)
+                    head.WriteField(field.Name, value ?? "");
+            }
         }
+        if (_body is { Length: { } length })
+            head.WriteField("Content-Length", length.ToString(CultureInfo.InvariantCulture));
+        else if (_body is not null)
+            head.Write("Transfer-Encoding: chunked\r\n"u8);
         else if (request.Method is "POST" or "PUT" or "PATCH")
-            WriteField("Content-Length", "0"); // RFC 9110 §8.6
-        Write("\r\n");
+            head.Write("Content-Length: 0\r\n"u8); // RFC 9110 §8.6
+        head.Write("\r\n"u8);
+        Connection.Advance(head.Length);
     }
 
-    private void WriteField(string name, string value)
+    private ref struct HeadWriter(Span<byte> target)
     {
-        Write(name);
-        Write(": ");
-        Write(value);
-        Write("\r\n");
-    }
+        private readonly Span<byte> _target = target;
 
-    private void Write(string text)
-    {
-        var connection = _connection!;
-        connection.Advance(Encoding.Latin1.GetBytes(text, connection.SendBuffer(text.Length)));
+        public int Length { get; private set; }
+
+        public void WriteField(string name, string value)
+        {
+            Write(name);
+            Write(": "u8);
+            Write(value);
+            Write("\r\n"u8);
+        }
+
+        public void Write(scoped ReadOnlySpan<byte> bytes)
+        {
+            bytes.CopyTo(_target[Length..]);
+            Length += bytes.Length;
+        }
+
+        public void Write(string text)
+        {
+            if (Ascii.FromUtf16(text, _target[Length..], out var written) != System.Buffers.OperationStatus.Done)
+                written = Encoding.Latin1.GetBytes(text, _target[Length..]);
+            Length += written;
+        }
     }
 
     // RFC 9110 §9.2.2

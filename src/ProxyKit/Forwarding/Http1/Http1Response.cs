@@ -77,7 +77,7 @@ internal sealed class Http1Response(Http1Connection connection)
             Begin();
             while (!TryParseHead())
             {
-                if (await connection.FillAsync() == 0)
+                if (!connection.Filled(await connection.FillAsync()))
                     throw new UpstreamException(ProxyError.Request, FailureClass.Unanswered, "The destination closed the connection before it had answered.");
             }
             if (StatusCode >= 200)
@@ -136,22 +136,39 @@ internal sealed class Http1Response(Http1Connection connection)
     // Takes whole lines; false when more must be received.
     private bool TryParseHead()
     {
-        while (TryReadLine(out var line, out _))
+        var received = connection.Received.Span;
+        var position = 0;
+        try
         {
-            if (!_hasStatusLine)
+            while (true)
             {
-                // RFC 9112 §2.2: an empty line before the start-line may be skipped.
-                if (line.IsEmpty && _headBytes <= 4)
-                    continue;
-                ParseStatusLine(line);
-                _hasStatusLine = true;
+                var rest = received[position..];
+                var end = rest.IndexOf((byte)'\n');
+                if (_headBytes + (end < 0 ? rest.Length : end + 1) > connection.Pool.MaxHeadBytes)
+                    throw TooLong();
+                if (end < 0)
+                    return false;
+                _headBytes += end + 1;
+                position += end + 1;
+                var line = rest[..(end > 0 && rest[end - 1] == '\r' ? end - 1 : end)];
+                if (!_hasStatusLine)
+                {
+                    // RFC 9112 §2.2: an empty line before the start-line may be skipped.
+                    if (line.IsEmpty && _headBytes <= 4)
+                        continue;
+                    ParseStatusLine(line);
+                    _hasStatusLine = true;
+                }
+                else if (line.IsEmpty)
+                    return true;
+                else
+                    ParseField(line, Headers, _previous);
             }
-            else if (line.IsEmpty)
-                return true;
-            else
-                ParseField(line, Headers, _previous);
         }
-        return false;
+        finally
+        {
+            connection.Take(position);
+        }
     }
 
     private bool TryReadLine(out ReadOnlySpan<byte> line, out bool hasCr)
@@ -163,12 +180,12 @@ internal sealed class Http1Response(Http1Connection connection)
         {
             line = default;
             if (_headBytes + received.Length > connection.Pool.MaxHeadBytes)
-                throw Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
+                throw TooLong();
             return false;
         }
         _headBytes += end + 1;
         if (_headBytes > connection.Pool.MaxHeadBytes)
-            throw Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
+            throw TooLong();
         hasCr = end > 0 && received[end - 1] == '\r';
         line = received[..(hasCr ? end - 1 : end)];
         connection.Take(end + 1);
@@ -200,10 +217,12 @@ internal sealed class Http1Response(Http1Connection connection)
         var valueBytes = line[(colon + 1)..].Trim(" \t"u8);
 
         string? name = null, value = null;
+        var rule = HeaderRule.Unknown;
         var index = target.Count;
         if (index < guesses.Length && guesses[index].Name is { } guess && Ascii.Equals(nameBytes, guess))
         {
             name = guess;
+            rule = guesses[index].Rule;
             if (guesses[index].Value is { Count: 1 } values && Ascii.Equals(valueBytes, values.ToString()))
                 value = values.ToString();
         }
@@ -212,8 +231,9 @@ internal sealed class Http1Response(Http1Connection connection)
             name = Encoding.Latin1.GetString(nameBytes);
             if (!Tokens.IsToken(name))
                 throw Invalid("a header name that is not a token");
+            rule = HeaderRules.ForResponse(name);
         }
-        target.Add(name, value ?? Encoding.Latin1.GetString(valueBytes));
+        target.Add(name, value ?? Encoding.Latin1.GetString(valueBytes), rule);
     }
 
     // RFC 9112 §6.3
@@ -223,6 +243,8 @@ internal sealed class Http1Response(Http1Connection connection)
         var codings = 0;
         foreach (ref readonly var field in Headers.Fields)
         {
+            if (field.Rule == HeaderRule.Forward)
+                continue;
             switch (field.Name.Length)
             {
                 case 10 when field.Name.Equals("Connection", StringComparison.OrdinalIgnoreCase):
@@ -325,7 +347,7 @@ internal sealed class Http1Response(Http1Connection connection)
             }
             if (total > 0)
                 return total;
-            if (await connection.FillAsync() == 0)
+            if (!connection.Filled(await connection.FillAsync()))
                 throw Truncated();
         }
     }
@@ -362,6 +384,8 @@ internal sealed class Http1Response(Http1Connection connection)
         }
         return true;
     }
+
+    private UpstreamException TooLong() => Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
 
     private static UpstreamException Invalid(string what) =>
         new(ProxyError.InvalidResponse, FailureClass.Answered, $"The destination's response has {what}.");
