@@ -85,6 +85,8 @@ internal sealed class RawUpstream : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly List<string> _requests = [];
+    private readonly StringBuilder _received = new();
+    private int _connections;
     private readonly Func<RawUpstreamConnection, Task> _serve;
     private readonly Task _accepting;
 
@@ -119,6 +121,35 @@ internal sealed class RawUpstream : IAsyncDisposable
         }
     }
 
+    /// <summary>Every byte so far, of requests that never became complete too.</summary>
+    public string Received
+    {
+        get
+        {
+            lock (_requests)
+                return _received.ToString();
+        }
+    }
+
+    /// <summary>How many connections there have been.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Answers every request with these bytes, on connections that are kept.</summary>
+    public static RawUpstream KeepAlive(string response) => new(async connection =>
+    {
+        while (true)
+        {
+            await connection.ReadRequestAsync();
+            await connection.SendAsync(response);
+        }
+    });
+
+    internal void Saw(string bytes)
+    {
+        lock (_requests)
+            _received.Append(bytes);
+    }
+
     internal void Add(string request)
     {
         lock (_requests)
@@ -132,6 +163,7 @@ internal sealed class RawUpstream : IAsyncDisposable
             while (true)
             {
                 var socket = await _listener.AcceptSocketAsync(_stop.Token);
+                Interlocked.Increment(ref _connections);
                 _ = ServeAsync(socket);
             }
         }
@@ -198,6 +230,21 @@ internal sealed class RawUpstreamConnection(RawUpstream upstream, Socket socket,
         return text;
     }
 
+    /// <summary>Waits until the other side has closed, in whatever way.</summary>
+    public async Task ClosedAsync()
+    {
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            while (await socket.ReceiveAsync(buffer, stop) > 0)
+            {
+            }
+        }
+        catch (SocketException)
+        {
+        }
+    }
+
     private static bool IsComplete(string text)
     {
         var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
@@ -218,7 +265,9 @@ internal sealed class RawUpstreamConnection(RawUpstream upstream, Socket socket,
             var read = await socket.ReceiveAsync(buffer, stop);
             if (read == 0)
                 throw new EndOfStreamException();
-            text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+            var bytes = Encoding.Latin1.GetString(buffer, 0, read);
+            upstream.Saw(bytes);
+            text.Append(bytes);
         }
         return text.ToString();
     }
