@@ -197,8 +197,8 @@ internal sealed class RawUpstream : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        await _accepting; // before the listener goes from under it
         _listener.Stop();
-        await _accepting;
         _stop.Dispose();
     }
 }
