@@ -86,6 +86,7 @@ internal sealed class RawUpstream : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly List<string> _requests = [];
     private readonly StringBuilder _received = new();
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _connections;
     private readonly Func<RawUpstreamConnection, Task> _serve;
     private readonly Task _accepting;
@@ -144,16 +145,40 @@ internal sealed class RawUpstream : IAsyncDisposable
         }
     });
 
-    internal void Saw(string bytes)
+    /// <summary>Waits until so many requests have come.</summary>
+    public Task RequestsAsync(int count) => WhenAsync(() => _requests.Count >= count);
+
+    /// <summary>Waits until these bytes have come.</summary>
+    public Task ReceivedAsync(string bytes) => WhenAsync(() => _received.ToString().Contains(bytes, StringComparison.Ordinal));
+
+    internal void Saw(string bytes) => Change(() => _received.Append(bytes));
+
+    internal void Add(string request) => Change(() => _requests.Add(request));
+
+    private void Change(Action change)
     {
+        TaskCompletionSource changed;
         lock (_requests)
-            _received.Append(bytes);
+        {
+            change();
+            (changed, _changed) = (_changed, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        changed.SetResult();
     }
 
-    internal void Add(string request)
+    private async Task WhenAsync(Func<bool> condition)
     {
-        lock (_requests)
-            _requests.Add(request);
+        while (true)
+        {
+            Task changed;
+            lock (_requests)
+            {
+                if (condition())
+                    return;
+                changed = _changed.Task;
+            }
+            await changed.WaitAsync(TimeSpan.FromSeconds(10));
+        }
     }
 
     private async Task AcceptAsync()
@@ -229,6 +254,9 @@ internal sealed class RawUpstreamConnection(RawUpstream upstream, Socket socket,
         upstream.Add(text);
         return text;
     }
+
+    /// <summary>Reads on until these bytes have come.</summary>
+    public Task<string> ReadUntilAsync(string marker) => ReadUntilAsync(new StringBuilder(), t => t.Contains(marker, StringComparison.Ordinal));
 
     /// <summary>Waits until the other side has closed, in whatever way.</summary>
     public async Task ClosedAsync()

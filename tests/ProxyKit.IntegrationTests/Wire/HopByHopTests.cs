@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Builder;
 namespace ProxyKit.IntegrationTests.Wire;
 
 /// <summary>What is this hop's business and what is the next one's (acceptance/forwarding.md, 4c and 4.1).</summary>
-public class HopByHopTests
+public class HopByHopTests : WireTests
 {
     [Theory]
     [InlineData("Keep-Alive: timeout=5")]
@@ -24,7 +24,7 @@ public class HopByHopTests
     [InlineData("Proxy: http://evil")]
     public async Task A_request_header_of_one_hop_is_not_forwarded(string header)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", header, "X-End-To-End: kept");
 
@@ -46,7 +46,7 @@ public class HopByHopTests
     [InlineData("Alt-Svc: h3=\":443\"")]
     public async Task A_response_header_of_one_hop_is_not_forwarded(string header)
     {
-        await using var wire = await WireProxy.StartAsync($"HTTP/1.1 200 OK\r\n{header}\r\nX-End-To-End: kept\r\nContent-Length: 2\r\n\r\nok");
+        await using var wire = await StartAsync($"HTTP/1.1 200 OK\r\n{header}\r\nX-End-To-End: kept\r\nContent-Length: 2\r\n\r\nok");
 
         var response = await wire.GetAsync("/");
 
@@ -67,7 +67,7 @@ public class HopByHopTests
     [InlineData("TE, X-Foo, Upgrade, HTTP2-Settings, close")]
     public async Task A_field_that_Connection_names_is_dropped(string connection)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.SendAsync($"GET / HTTP/1.1\r\nHost: a\r\nConnection: {connection}\r\nX-Foo: hop\r\nX-Bar: end\r\n\r\n");
 
@@ -82,7 +82,7 @@ public class HopByHopTests
     [InlineData("Keep-Alive, Cookie, Authorization")]
     public async Task A_connection_on_which_no_field_of_consequence_is_named_is_kept(string connection)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
         using var client = await wire.ConnectAsync();
 
         for (var i = 0; i < 3; i++)
@@ -98,7 +98,7 @@ public class HopByHopTests
     [InlineData("close\r\nConnection: X-Secret")]
     public async Task A_field_that_the_upstreams_Connection_names_is_dropped(string connection)
     {
-        await using var wire = await WireProxy.StartAsync($"HTTP/1.1 200 OK\r\nConnection: {connection}\r\nX-Secret: hop\r\nX-Bar: end\r\nContent-Length: 2\r\n\r\nok");
+        await using var wire = await StartAsync($"HTTP/1.1 200 OK\r\nConnection: {connection}\r\nX-Secret: hop\r\nX-Bar: end\r\nContent-Length: 2\r\n\r\nok");
 
         var response = await wire.GetAsync("/");
 
@@ -119,7 +119,7 @@ public class HopByHopTests
     [InlineData("Via", "1.1 wire")]
     public async Task A_client_cannot_strip_what_the_upstream_relies_on(string name, string expected)
     {
-        await using var wire = await WireProxy.StartAsync(o => o.Pseudonym = "wire");
+        await using var wire = await StartAsync(o => o.Pseudonym = "wire");
 
         await wire.SendAsync(
             $"POST / HTTP/1.1\r\nHost: public.example\r\nConnection: close, {name}, Host\r\nCookie: a=b\r\nAuthorization: Basic eDp5\r\n"
@@ -136,7 +136,7 @@ public class HopByHopTests
     [InlineData("Cache-Control", "private")]
     public async Task An_upstream_cannot_strip_what_the_client_relies_on(string name, string expected)
     {
-        await using var wire = await WireProxy.StartAsync(
+        await using var wire = await StartAsync(
             $"HTTP/1.1 200 OK\r\nConnection: {name}\r\nSet-Cookie: a=b\r\nContent-Type: text/plain\r\nCache-Control: private\r\nContent-Length: 2\r\n\r\nok");
 
         var response = await wire.GetAsync("/");
@@ -155,7 +155,7 @@ public class HopByHopTests
     [Fact]
     public async Task Forwarding_headers_of_a_stranger_are_replaced()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", s_spoofed);
 
@@ -172,7 +172,7 @@ public class HopByHopTests
     [Fact]
     public async Task Forwarding_headers_of_a_trusted_peer_are_appended_to_on_the_right()
     {
-        await using var wire = await WireProxy.StartAsync(o => o.TrustedProxies.Add("127.0.0.0/8"));
+        await using var wire = await StartAsync(o => o.TrustedProxies.Add("127.0.0.0/8"));
 
         await wire.GetAsync("/", s_spoofed);
 
@@ -185,7 +185,7 @@ public class HopByHopTests
     [Fact]
     public async Task Even_a_trusted_peer_cannot_strip_the_forwarding_headers_by_naming_them_in_Connection()
     {
-        await using var wire = await WireProxy.StartAsync(o => o.TrustedProxies.Add("127.0.0.1"));
+        await using var wire = await StartAsync(o => o.TrustedProxies.Add("127.0.0.1"));
 
         await wire.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: close, X-Forwarded-For\r\nX-Forwarded-For: 6.6.6.6\r\n\r\n");
 
@@ -200,7 +200,7 @@ public class HopByHopTests
     {
         foreach (var name in new[] { "X_Auth_User", "X.Auth.User", "Content_Length" })
         {
-            await using var wire = await WireProxy.StartAsync(o => o.UnderscoreHeaders = option);
+            await using var wire = await StartAsync(o => o.UnderscoreHeaders = option);
 
             var response = await wire.GetAsync("/", "X-Auth-User: good", $"{name}: 5");
 
@@ -213,7 +213,7 @@ public class HopByHopTests
     [Fact]
     public async Task The_upstream_is_sent_its_own_Host()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/");
 
@@ -226,7 +226,7 @@ public class HopByHopTests
     [InlineData("[::1]:5000")]
     public async Task The_upstream_is_sent_the_original_Host_when_asked_for(string host)
     {
-        await using var wire = await WireProxy.StartAsync(RawUpstream.KeepAlive(WireProxy.Ok), route: r => r.WithTransforms(t => t.UseOriginalHost(true)));
+        await using var wire = await StartAsync(RawUpstream.KeepAlive(WireProxy.Ok), route: r => r.WithTransforms(t => t.UseOriginalHost(true)));
 
         await wire.SendAsync($"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
 
@@ -237,7 +237,7 @@ public class HopByHopTests
     public async Task Header_bytes_above_7F_pass_both_ways()
     {
         var every = new string([.. Enumerable.Range(0x80, 0x80).Select(i => (char)i)]);
-        await using var wire = await WireProxy.StartAsync($"HTTP/1.1 200 OK\r\nX-All: {every}\r\nLocation: /caf\u00c3\u00a9?\u00e9\r\nContent-Length: 2\r\n\r\nok");
+        await using var wire = await StartAsync($"HTTP/1.1 200 OK\r\nX-All: {every}\r\nLocation: /caf\u00c3\u00a9?\u00e9\r\nContent-Length: 2\r\n\r\nok");
 
         var response = await wire.GetAsync("/", $"X-All: {every}", "X-Utf8: caf\u00c3\u00a9", "Cookie: a=\u00e9");
 
@@ -251,7 +251,7 @@ public class HopByHopTests
     [Fact]
     public async Task Repeated_and_empty_headers_arrive_as_they_are()
     {
-        await using var wire = await WireProxy.StartAsync("HTTP/1.1 200 OK\r\nX-Multi: a\r\nX-Multi: b, c\r\nX-Empty:\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2; Expires=Wed, 21 Oct 2015 07:28:00 GMT\r\nWarning: 199 - \"a\"\r\nContent-Length: 2\r\n\r\nok");
+        await using var wire = await StartAsync("HTTP/1.1 200 OK\r\nX-Multi: a\r\nX-Multi: b, c\r\nX-Empty:\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2; Expires=Wed, 21 Oct 2015 07:28:00 GMT\r\nWarning: 199 - \"a\"\r\nContent-Length: 2\r\n\r\nok");
 
         var response = await wire.GetAsync("/", "X-Multi: a", "X-Multi: b, c", "X-Empty:", "X-Empties:", "X-Empties: ", "Accept: text/html;q=0.1", "Accept: */*", "User-Agent: a (b; c) d/1");
 
@@ -284,7 +284,7 @@ public class HopByHopTests
     [InlineData("Warning: nonsense")]
     public async Task A_value_is_not_parsed_on_its_way_to_the_upstream(string header)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", header);
 
@@ -294,7 +294,7 @@ public class HopByHopTests
     [Fact]
     public async Task The_trace_goes_on_below_the_clients()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate: a=b");
 
@@ -305,7 +305,7 @@ public class HopByHopTests
     [Fact]
     public async Task Cookies_in_several_lines_become_one()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", "Cookie: a=1; b=2", "Cookie: c=\"3,4\"");
 
@@ -315,10 +315,15 @@ public class HopByHopTests
     [Fact]
     public async Task Upgrade_Insecure_Requests_is_forwarded()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.GetAsync("/", "Upgrade-Insecure-Requests: 1");
 
         Assert.Equal(["1"], Raw.Values(wire.Forwarded, "Upgrade-Insecure-Requests"));
     }
+}
+
+public sealed class HopByHopOverHttpClientTests : HopByHopTests
+{
+    protected override bool OverHttpClient => true;
 }

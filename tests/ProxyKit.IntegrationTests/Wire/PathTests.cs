@@ -1,7 +1,7 @@
 namespace ProxyKit.IntegrationTests.Wire;
 
 /// <summary>The bytes of the request target (acceptance/forwarding.md, 3.5 and 4b).</summary>
-public class PathTests
+public class PathTests : WireTests
 {
     [Theory]
     [InlineData("encoded slash", "/a/..%2f..%2fetc")]
@@ -33,7 +33,7 @@ public class PathTests
     [InlineData("address in the query", "/?http://evil/")]
     public async Task Arrives_byte_for_byte(string row, string target)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.GetAsync(target);
 
@@ -63,7 +63,7 @@ public class PathTests
     [InlineData("UTF-8 beside dot segments", "/x/../caf%c3%a9", "/caf%C3%A9")]
     public async Task That_routing_saw_differently_arrives_as_routing_saw_it(string row, string target, string expected)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.GetAsync(target);
 
@@ -89,7 +89,7 @@ public class PathTests
     [InlineData("bare CR", "GET /a\rb HTTP/1.1")]
     public async Task That_no_server_should_see_is_refused(string row, string line)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync($"{line}\r\nHost: a\r\nConnection: close\r\n\r\n");
 
@@ -109,7 +109,7 @@ public class PathTests
     [InlineData("backslashes", "/\\evil.com/x", "a", "/%5Cevil.com/x")]
     public async Task Never_chooses_the_server_that_is_asked(string row, string target, string host, string expected)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync($"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
 
@@ -131,7 +131,7 @@ public class PathTests
     [InlineData("/ba%20se", "/x", "/ba%20se/x")]
     public async Task Stays_below_the_base_path_of_the_destination(string basePath, string target, string expected)
     {
-        await using var wire = await WireProxy.StartAsync(RawUpstream.KeepAlive(WireProxy.Ok), basePath);
+        await using var wire = await StartAsync(RawUpstream.KeepAlive(WireProxy.Ok), basePath);
 
         var response = await wire.GetAsync(target);
 
@@ -155,7 +155,7 @@ public class PathTests
     [InlineData("/a?x=%zz|%41", "/a?x=%zz|%41")]
     public async Task Is_canonical_with_PathForwarding_Normalized(string target, string expected)
     {
-        await using var wire = await WireProxy.StartAsync(o => o.PathForwarding = PathForwarding.Normalized);
+        await using var wire = await StartAsync(o => o.PathForwarding = PathForwarding.Normalized);
 
         await wire.GetAsync(target);
 
@@ -176,11 +176,16 @@ public class PathTests
     [InlineData(EncodedCharacters.Slash | EncodedCharacters.Hash, "/%20", 200)]
     public async Task With_an_encoded_character_that_is_configured_to_be_refused_is_400(EncodedCharacters rejected, string target, int status)
     {
-        await using var wire = await WireProxy.StartAsync(o => o.RejectedEncodedCharacters = rejected);
+        await using var wire = await StartAsync(o => o.RejectedEncodedCharacters = rejected);
 
         var response = await wire.GetAsync(target);
 
         Assert.Equal(status, Raw.Status(response));
         Assert.Equal(status == 200 ? 1 : 0, wire.Upstream.Requests.Count);
     }
+}
+
+public sealed class PathOverHttpClientTests : PathTests
+{
+    protected override bool OverHttpClient => true;
 }

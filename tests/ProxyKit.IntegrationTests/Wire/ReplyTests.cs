@@ -76,7 +76,7 @@ public class ReplyTests : WireTests
 
         Assert.True(Raw.Status(response) == 200, $"{row}: {response}");
         Assert.Equal(1, Raw.Responses(response)); // no 1xx in front of it that the client has not asked for
-        Assert.Equal(body, Raw.Body(response));
+        Assert.Equal(body, body.Length == 0 && Raw.Has(response, "Transfer-Encoding") ? Raw.Body(response).Replace("0\r\n\r\n", "", StringComparison.Ordinal) : Raw.Body(response));
         Assert.NotEqual(Raw.Has(response, "Content-Length"), Raw.Has(response, "Transfer-Encoding"));
     }
 
@@ -154,14 +154,16 @@ public class ReplyTests : WireTests
     }
 
     [Fact]
-    public async Task A_folded_header_becomes_one_line()
+    public async Task A_folded_header_is_never_passed_on_folded()
     {
         await using var wire = await StartAsync(Reply("X-A: a\r\n  b\r\nContent-Length: 2\r\n", "ok"));
 
         var response = await wire.GetAsync("/");
 
+        // RFC 9112 §5.2 leaves the choice.
         Assert.DoesNotContain("\r\n ", response, StringComparison.Ordinal);
-        Assert.Equal("a b", System.Text.RegularExpressions.Regex.Replace(Raw.Value(response, "X-A")!, " +", " "));
+        if (Raw.Status(response) != 502)
+            Assert.Equal("a b", System.Text.RegularExpressions.Regex.Replace(Raw.Value(response, "X-A")!, " +", " "));
     }
 
     [Theory]

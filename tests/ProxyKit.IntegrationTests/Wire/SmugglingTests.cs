@@ -1,7 +1,7 @@
 namespace ProxyKit.IntegrationTests.Wire;
 
 /// <summary>Requests whose end, or whose meaning, two servers could see differently (acceptance/forwarding.md, 4a).</summary>
-public class SmugglingTests
+public class SmugglingTests : WireTests
 {
     private const string Smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -60,7 +60,7 @@ public class SmugglingTests
     [Theory, MemberData(nameof(Ambiguous))]
     public async Task Is_refused_the_connection_closed_and_nothing_reaches_the_upstream(string row, string request, int status)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync(request);
 
@@ -92,7 +92,7 @@ public class SmugglingTests
     [Theory, MemberData(nameof(BadChunks))]
     public async Task A_malformed_chunk_is_400_and_never_a_whole_request_for_the_upstream(string row, string body)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
         using var client = await wire.ConnectAsync();
 
         await client.SendAsync(Chunked(body + Smuggled));
@@ -112,7 +112,7 @@ public class SmugglingTests
     [Fact]
     public async Task Content_Length_with_a_plus_sign_is_emitted_clean()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync(Post("Connection: close\r\nContent-Length: +3\r\n", "abc"));
 
@@ -125,7 +125,7 @@ public class SmugglingTests
     [Fact]
     public async Task Bare_LF_header_lines_are_normalised_on_output()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync("GET /a HTTP/1.1\nHost: a\nX-A: b\nConnection: close\n\n");
 
@@ -140,7 +140,7 @@ public class SmugglingTests
     [InlineData("\u007f")]
     public async Task A_control_in_a_value_is_400(string control)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.GetAsync("/", $"X-A: a{control}b");
 
@@ -156,7 +156,7 @@ public class SmugglingTests
     [InlineData("\u00e9")]
     public async Task A_header_whose_name_is_no_token_is_not_forwarded(string name)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.GetAsync("/", $"{name}: marked", "X-B: c");
 
@@ -172,7 +172,7 @@ public class SmugglingTests
     [InlineData("X-Anything: a")]
     public async Task A_request_trailer_is_not_forwarded_and_neither_is_its_announcement(string trailer)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync(
             $"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTrailer: {trailer.Split(':')[0]}\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n{trailer}\r\n\r\n");
@@ -187,7 +187,7 @@ public class SmugglingTests
     [Fact]
     public async Task Chunk_extensions_are_not_forwarded()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync(Post("Connection: close\r\nTransfer-Encoding: chunked\r\n", "3;a=b\r\nabc\r\n0;c\r\n\r\n"));
 
@@ -202,7 +202,7 @@ public class SmugglingTests
     [InlineData("Upgrade: tls/1.0", "GET", "TLS/1.0")]
     public async Task An_upgrade_that_is_not_a_WebSocket_handshake_is_stripped(string row, string method, string protocol)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
         using var client = await wire.ConnectAsync();
 
         await client.SendAsync(
@@ -222,7 +222,7 @@ public class SmugglingTests
     [InlineData("CONNECT", "evil:443")]
     public async Task TRACE_and_CONNECT_are_405_with_Allow(string method, string target)
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         var response = await wire.SendAsync($"{method} {target} HTTP/1.1\r\nHost: {(target == "/" ? "a" : target)}\r\nConnection: close\r\n\r\n");
 
@@ -234,7 +234,7 @@ public class SmugglingTests
     [Fact]
     public async Task Pipelined_GETs_are_answered_in_order()
     {
-        await using var wire = await WireProxy.StartAsync(new RawUpstream(async connection =>
+        await using var wire = await StartAsync(new RawUpstream(async connection =>
         {
             while (true)
             {
@@ -253,7 +253,7 @@ public class SmugglingTests
     [Fact]
     public async Task What_follows_a_body_of_known_length_is_the_next_request_and_not_part_of_the_first()
     {
-        await using var wire = await WireProxy.StartAsync();
+        await using var wire = await StartAsync();
 
         await wire.SendAsync(Post("Content-Length: 3\r\n", "abc" + "GET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"));
 
@@ -261,4 +261,9 @@ public class SmugglingTests
         Assert.Equal("abc", Raw.Body(wire.Upstream.Requests[0]));
         Assert.Equal("/two", Raw.Target(wire.Upstream.Requests[1]));
     }
+}
+
+public sealed class SmugglingOverHttpClientTests : SmugglingTests
+{
+    protected override bool OverHttpClient => true;
 }

@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+
 namespace ProxyKit.IntegrationTests.Wire;
 
 /// <summary>A proxy between raw sockets: what goes in and out is compared byte for byte.</summary>
@@ -13,14 +15,6 @@ internal sealed class WireProxy : IAsyncDisposable
 
     /// <summary>The one request that has reached the upstream.</summary>
     public string Forwarded => Assert.Single(Upstream.Requests);
-
-    /// <summary>In front of an upstream that answers every request with <see cref="Ok"/>.</summary>
-    public static Task<WireProxy> StartAsync() => StartAsync(RawUpstream.KeepAlive(Ok));
-
-    public static Task<WireProxy> StartAsync(Action<ReverseProxyOptions> options) => StartAsync(RawUpstream.KeepAlive(Ok), options: options);
-
-    /// <summary>In front of an upstream that answers one request on each connection with these bytes, and closes.</summary>
-    public static Task<WireProxy> StartAsync(string reply) => StartAsync(new RawUpstream(reply));
 
     public static async Task<WireProxy> StartAsync(
         RawUpstream upstream, string basePath = "", Action<ProxyRouteBuilder>? route = null, Action<ReverseProxyOptions>? options = null) =>
@@ -42,6 +36,30 @@ internal sealed class WireProxy : IAsyncDisposable
         await Proxy.DisposeAsync();
         await Upstream.DisposeAsync();
     }
+}
+
+/// <summary>Tests that hold for both transports: a class below each runs them with HttpClient's in place of ProxyKit's own.</summary>
+public abstract class WireTests
+{
+    protected virtual bool OverHttpClient => false;
+
+    internal Task<WireProxy> StartAsync() => StartAsync(RawUpstream.KeepAlive(WireProxy.Ok));
+
+    internal Task<WireProxy> StartAsync(Action<ReverseProxyOptions> options) => StartAsync(RawUpstream.KeepAlive(WireProxy.Ok), options: options);
+
+    internal Task<WireProxy> StartAsync(string reply) => StartAsync(new RawUpstream(reply));
+
+    internal Task<WireProxy> StartAsync(
+        RawUpstream upstream, string basePath = "", Action<ProxyRouteBuilder>? route = null, Action<ReverseProxyOptions>? options = null) =>
+        WireProxy.StartAsync(
+            upstream, basePath,
+            builder =>
+            {
+                route?.Invoke(builder);
+                if (OverHttpClient)
+                    builder.WithTransforms(t => t.OnRequest(_ => ValueTask.CompletedTask)); // who wants its messages gets its transport
+            },
+            options);
 }
 
 /// <summary>Reads raw messages.</summary>
