@@ -85,6 +85,9 @@ internal sealed class RawUpstream : IAsyncDisposable
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
     private readonly List<string> _requests = [];
+    private readonly StringBuilder _received = new();
+    private TaskCompletionSource _changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _connections;
     private readonly Func<RawUpstreamConnection, Task> _serve;
     private readonly Task _accepting;
 
@@ -119,10 +122,63 @@ internal sealed class RawUpstream : IAsyncDisposable
         }
     }
 
-    internal void Add(string request)
+    /// <summary>Every byte so far, of requests that never became complete too.</summary>
+    public string Received
     {
+        get
+        {
+            lock (_requests)
+                return _received.ToString();
+        }
+    }
+
+    /// <summary>How many connections there have been.</summary>
+    public int Connections => Volatile.Read(ref _connections);
+
+    /// <summary>Answers every request with these bytes, on connections that are kept.</summary>
+    public static RawUpstream KeepAlive(string response) => new(async connection =>
+    {
+        while (true)
+        {
+            await connection.ReadRequestAsync();
+            await connection.SendAsync(response);
+        }
+    });
+
+    /// <summary>Waits until so many requests have come.</summary>
+    public Task RequestsAsync(int count) => WhenAsync(() => _requests.Count >= count);
+
+    /// <summary>Waits until these bytes have come.</summary>
+    public Task ReceivedAsync(string bytes) => WhenAsync(() => _received.ToString().Contains(bytes, StringComparison.Ordinal));
+
+    internal void Saw(string bytes) => Change(() => _received.Append(bytes));
+
+    internal void Add(string request) => Change(() => _requests.Add(request));
+
+    private void Change(Action change)
+    {
+        TaskCompletionSource changed;
         lock (_requests)
-            _requests.Add(request);
+        {
+            change();
+            (changed, _changed) = (_changed, new(TaskCreationOptions.RunContinuationsAsynchronously));
+        }
+        changed.SetResult();
+    }
+
+    private async Task WhenAsync(Func<bool> condition)
+    {
+        while (true)
+        {
+            Task changed;
+            lock (_requests)
+            {
+                if (condition())
+                    return;
+                changed = _changed.Task;
+            }
+            await changed.WaitAsync(TimeSpan.FromSeconds(10));
+        }
     }
 
     private async Task AcceptAsync()
@@ -132,6 +188,7 @@ internal sealed class RawUpstream : IAsyncDisposable
             while (true)
             {
                 var socket = await _listener.AcceptSocketAsync(_stop.Token);
+                Interlocked.Increment(ref _connections);
                 _ = ServeAsync(socket);
             }
         }
@@ -165,8 +222,8 @@ internal sealed class RawUpstream : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
+        await _accepting; // before the listener goes from under it
         _listener.Stop();
-        await _accepting;
         _stop.Dispose();
     }
 }
@@ -198,6 +255,24 @@ internal sealed class RawUpstreamConnection(RawUpstream upstream, Socket socket,
         return text;
     }
 
+    /// <summary>Reads on until these bytes have come.</summary>
+    public Task<string> ReadUntilAsync(string marker) => ReadUntilAsync(new StringBuilder(), t => t.Contains(marker, StringComparison.Ordinal));
+
+    /// <summary>Waits until the other side has closed, in whatever way.</summary>
+    public async Task ClosedAsync()
+    {
+        var buffer = new byte[16 * 1024];
+        try
+        {
+            while (await socket.ReceiveAsync(buffer, stop) > 0)
+            {
+            }
+        }
+        catch (SocketException)
+        {
+        }
+    }
+
     private static bool IsComplete(string text)
     {
         var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
@@ -218,7 +293,9 @@ internal sealed class RawUpstreamConnection(RawUpstream upstream, Socket socket,
             var read = await socket.ReceiveAsync(buffer, stop);
             if (read == 0)
                 throw new EndOfStreamException();
-            text.Append(Encoding.Latin1.GetString(buffer, 0, read));
+            var bytes = Encoding.Latin1.GetString(buffer, 0, read);
+            upstream.Saw(bytes);
+            text.Append(bytes);
         }
         return text.ToString();
     }

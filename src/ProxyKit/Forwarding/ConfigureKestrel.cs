@@ -11,7 +11,7 @@ internal sealed class ConfigureKestrel(IOptions<ReverseProxyOptions> options) : 
     {
         if (!options.Value.ConfigureKestrel)
             return;
-        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.RequestHeaderEncodingSelector = static name => name == "Connection" ? ConnectionFieldEncoding.Instance : Encoding.Latin1;
         kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.AddServerHeader = false;
     }

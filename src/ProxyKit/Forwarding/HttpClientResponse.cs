@@ -9,7 +9,8 @@ internal sealed class HttpClientResponse : UpstreamResponse
     public HttpClientResponse(HttpResponseMessage message)
     {
         _message = message;
-        ContentLength = message.Content.Headers.ContentLength;
+        // A Content-Length beside chunks says nothing (RFC 9112 §6.3).
+        ContentLength = message.Headers.TransferEncodingChunked == true ? null : message.Content.Headers.ContentLength;
         foreach (var (name, values) in message.Headers.NonValidated)
             Headers.Add(name, ResponseHeaders.ToStringValues(values));
         foreach (var (name, values) in message.Content.Headers.NonValidated)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Http;
 
@@ -28,28 +29,70 @@ internal static class PathEncoding
     {
         var path = request.Path.Value ?? "";
         var pathBase = request.PathBase.Value ?? "";
-        if (rawPath is not null && forwarding == PathForwarding.Raw)
+        if (rawPath is not null)
         {
-            if (pathBase.Length == 0 && ReferenceEquals(rawPath, path))
-                return rawPath;
-            if (rawPath.StartsWith(pathBase, StringComparison.OrdinalIgnoreCase)
-                && (rawPath.Length == pathBase.Length || rawPath[pathBase.Length] == '/'))
-            {
-                var rest = pathBase.Length == 0 ? rawPath : rawPath[pathBase.Length..];
-                if (SaysTheSame(rest, path))
-                    return rest.Length == 0 ? "/" : rest;
-            }
+            if (forwarding == PathForwarding.Raw && WithoutBase(rawPath, pathBase) is { } rest && SaysTheSame(rest, path))
+                return rest.Length == 0 ? "/" : rest;
+            if (WithoutBase(Canonical(rawPath), pathBase) is { Length: > 0 } canonical && SameButForHexCase(PathString.FromUriComponent(canonical).Value!, path))
+                return canonical;
         }
         return Encode(path);
+    }
+
+    private static string? WithoutBase(string rawPath, string pathBase)
+    {
+        if (pathBase.Length == 0)
+            return rawPath;
+        return rawPath.StartsWith(pathBase, StringComparison.OrdinalIgnoreCase) && (rawPath.Length == pathBase.Length || rawPath[pathBase.Length] == '/')
+            ? rawPath[pathBase.Length..]
+            : null;
     }
 
     private static bool SaysTheSame(string raw, string path)
     {
         if (raw.Contains('\\', StringComparison.Ordinal))
             return false;
+        if (ReferenceEquals(raw, path))
+            return true; // Kestrel found nothing to decode or resolve
         // The decoding that servers do: %2F stays, what is not UTF-8 stays. Dot segments in raw are resolved in path, so they differ.
         var decoded = raw.Contains('%', StringComparison.Ordinal) ? PathString.FromUriComponent(raw).Value! : raw;
         return decoded == path && !decoded.Contains('\\', StringComparison.Ordinal) && !HasDotSegment(decoded);
+    }
+
+    // RFC 3986 §6.2.2. Made from the raw path, because in the decoded one %2F and %252F look the same.
+    private static string Canonical(string raw)
+    {
+        var builder = new StringBuilder(raw.Length + 8);
+        for (var i = 0; i < raw.Length; i++)
+        {
+            var c = raw[i];
+            var escaped = c == '%' && i + 2 < raw.Length && char.IsAsciiHexDigit(raw[i + 1]) && char.IsAsciiHexDigit(raw[i + 2]);
+            if (escaped)
+            {
+                c = (char)byte.Parse(raw.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, null);
+                i += 2;
+            }
+            if (s_pathChars.Contains(c) && !(escaped && c == '/'))
+                builder.Append(c);
+            else
+                builder.Append('%').Append(((int)c).ToString("X2", null));
+        }
+        var path = builder.ToString();
+        return HasDotSegment(path) ? RemoveDotSegments(path) : path;
+    }
+
+    // What servers do not decode (%2F, what is not UTF-8) stays in the path in the client's case.
+    private static bool SameButForHexCase(string canonical, string path)
+    {
+        if (canonical.Length != path.Length)
+            return false;
+        for (var i = 0; i < path.Length; i++)
+        {
+            if (canonical[i] != path[i]
+                && (char.ToUpperInvariant(canonical[i]) != char.ToUpperInvariant(path[i]) || !path.AsSpan(Math.Max(0, i - 2), Math.Min(2, i)).Contains('%')))
+                return false;
+        }
+        return true;
     }
 
     // A server that does not resolve dot segments (TestServer, a middleware's own path) must not make us send any.

@@ -38,8 +38,17 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     public bool TrySendBuffered(Http1.Http1Connection connection)
     {
         var reader = context.Request.BodyReader;
-        if (length is not (> 0 and <= 16 * 1024) || !reader.TryRead(out var result))
-            return false;
+        ReadResult result;
+        try
+        {
+            if (length is not (> 0 and <= 16 * 1024) || !reader.TryRead(out result))
+                return false;
+        }
+        catch (Exception e)
+        {
+            ClientError = e;
+            throw;
+        }
         if (result.Buffer.Length != length)
         {
             reader.AdvanceTo(result.Buffer.Start);
@@ -86,6 +95,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     private async Task CopyAsync(Stream stream, CancellationToken cancellationToken)
     {
         var reader = context.Request.BodyReader;
+        var remaining = length;
         while (true)
         {
             ReadResult result;
@@ -96,6 +106,13 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                     // The upstream sees the header section, and what there is of the body, before we wait for more.
                     await FlushAsync(stream, cancellationToken);
                     result = await reader.ReadAsync(cancellationToken);
+                }
+                // A middleware may have put another body in the client's place. What is too long would be the upstream's next request.
+                remaining -= result.Buffer.Length;
+                if (remaining < 0 || (remaining > 0 && result.IsCompleted))
+                {
+                    reader.AdvanceTo(result.Buffer.End);
+                    throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
                 }
             }
             catch (Exception e) when (DestinationError is null)

@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Configuration;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -76,6 +77,8 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
                 || (nominated is not null && HeaderRules.IsNominated(nominated, name))
                 || (transforms.AllowedRequestHeaders is { } allowed && !allowed.Contains(name)))
                 continue;
+            if (!Tokens.IsToken(name))
+                return new(400, "a header name that is not a token"); // RFC 9110 §5.1; Kestrel takes any but spaces and colons
             if (options.UnderscoreHeaders != UnderscoreHeaders.Keep && name.AsSpan().ContainsAny('_', '.'))
             {
                 if (options.UnderscoreHeaders == UnderscoreHeaders.Reject)

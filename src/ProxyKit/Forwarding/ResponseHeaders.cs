@@ -30,7 +30,13 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         StringValues via = default;
         if (transforms.CopyResponseHeaders)
         {
-            var nominated = response.Headers.Get("Connection") is { Count: > 0 } connection ? HeaderRules.Nominated(connection) : null;
+            StringValues connection = default;
+            foreach (ref readonly var field in response.Headers.Fields)
+            {
+                if (field.Name.Length == 10 && field.Name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
+                    connection = StringValues.Concat(connection, field.Value);
+            }
+            var nominated = connection.Count > 0 ? HeaderRules.Nominated(connection) : null;
             foreach (ref readonly var field in response.Headers.Fields)
             {
                 var name = field.Name;
