@@ -10,23 +10,23 @@ internal class GrpcEcho
 {
     private static readonly Marshaller<string> s_text = Marshallers.Create(Encoding.UTF8.GetBytes, Encoding.UTF8.GetString);
 
-    public static readonly Method<string, string> Unary = Create(MethodType.Unary, "Unary");
-    public static readonly Method<string, string> Down = Create(MethodType.ServerStreaming, "Down");
-    public static readonly Method<string, string> Up = Create(MethodType.ClientStreaming, "Up");
-    public static readonly Method<string, string> Both = Create(MethodType.DuplexStreaming, "Both");
+    public static readonly Method<string, string> UnaryCall = Create(MethodType.Unary, "Unary");
+    public static readonly Method<string, string> DownCall = Create(MethodType.ServerStreaming, "Down");
+    public static readonly Method<string, string> UpCall = Create(MethodType.ClientStreaming, "Up");
+    public static readonly Method<string, string> BothCall = Create(MethodType.DuplexStreaming, "Both");
 
     /// <summary>Done when a call of "Both" or a unary "wait" has seen its cancellation.</summary>
     public TaskCompletionSource Cancelled { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public static void Bind(ServiceBinderBase binder, GrpcEcho? service)
     {
-        binder.AddMethod(Unary, service is null ? null : service.UnaryAsync);
-        binder.AddMethod(Down, service is null ? null : service.DownAsync);
-        binder.AddMethod(Up, service is null ? null : service.UpAsync);
-        binder.AddMethod(Both, service is null ? null : service.BothAsync);
+        binder.AddMethod(UnaryCall, service is null ? null : service.Unary);
+        binder.AddMethod(DownCall, service is null ? null : service.Down);
+        binder.AddMethod(UpCall, service is null ? null : service.Up);
+        binder.AddMethod(BothCall, service is null ? null : service.Both);
     }
 
-    public virtual async Task<string> UnaryAsync(string request, ServerCallContext context)
+    public virtual async Task<string> Unary(string request, ServerCallContext context)
     {
         context.ResponseTrailers.Add("x-trailer", "after");
         switch (request)
@@ -52,14 +52,14 @@ internal class GrpcEcho
         return request;
     }
 
-    public virtual async Task DownAsync(string request, IServerStreamWriter<string> responses, ServerCallContext context)
+    public virtual async Task Down(string request, IServerStreamWriter<string> responses, ServerCallContext context)
     {
         for (var i = 0; i < int.Parse(request, null); i++)
             await responses.WriteAsync($"{i}");
         context.ResponseTrailers.Add("x-trailer", "after");
     }
 
-    public virtual async Task<string> UpAsync(IAsyncStreamReader<string> requests, ServerCallContext context)
+    public virtual async Task<string> Up(IAsyncStreamReader<string> requests, ServerCallContext context)
     {
         var length = 0;
         await foreach (var request in requests.ReadAllAsync(context.CancellationToken))
@@ -71,7 +71,7 @@ internal class GrpcEcho
         return $"{length}";
     }
 
-    public virtual async Task BothAsync(IAsyncStreamReader<string> requests, IServerStreamWriter<string> responses, ServerCallContext context)
+    public virtual async Task Both(IAsyncStreamReader<string> requests, IServerStreamWriter<string> responses, ServerCallContext context)
     {
         try
         {

@@ -22,7 +22,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        using var call = rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, "hello");
+        using var call = rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, "hello");
 
         Assert.Equal("hello", await call);
         Assert.Equal("after", call.GetTrailers().GetValue("x-trailer"));
@@ -33,7 +33,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        using var call = rig.Invoker.AsyncServerStreamingCall(GrpcEcho.Down, null, rig.Options, "500");
+        using var call = rig.Invoker.AsyncServerStreamingCall(GrpcEcho.DownCall, null, rig.Options, "500");
         var messages = await call.ResponseStream.ReadAllAsync().ToListAsync();
 
         Assert.Equal(Enumerable.Range(0, 500).Select(i => $"{i}"), messages);
@@ -46,7 +46,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.Up, null, rig.Options);
+        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.UpCall, null, rig.Options);
         for (var i = 0; i < 100; i++)
             await call.RequestStream.WriteAsync("0123456789");
         await call.RequestStream.CompleteAsync();
@@ -59,7 +59,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
 
-        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.Up, null, rig.Options);
+        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.UpCall, null, rig.Options);
         await call.RequestStream.WriteAsync("enough");
 
         Assert.Equal("enough", await call);
@@ -70,7 +70,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        using var call = rig.Invoker.AsyncDuplexStreamingCall(GrpcEcho.Both, null, rig.Options);
+        using var call = rig.Invoker.AsyncDuplexStreamingCall(GrpcEcho.BothCall, null, rig.Options);
         for (var i = 0; i < 20; i++)
         {
             await call.RequestStream.WriteAsync($"{i}");
@@ -88,7 +88,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        var error = await Assert.ThrowsAsync<RpcException>(() => rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, "fail").ResponseAsync);
+        var error = await Assert.ThrowsAsync<RpcException>(() => rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, "fail").ResponseAsync);
 
         Assert.Equal(StatusCode.FailedPrecondition, error.StatusCode);
         Assert.Equal("not like this: é", error.Status.Detail);
@@ -101,7 +101,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
 
-        using var call = rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, "late-fail");
+        using var call = rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, "late-fail");
         Assert.Equal("yes", (await call.ResponseHeadersAsync).GetValue("x-early"));
         var error = await Assert.ThrowsAsync<RpcException>(() => call.ResponseAsync);
 
@@ -112,7 +112,7 @@ public class GrpcTests
     public async Task A_method_that_the_server_does_not_have_is_unimplemented()
     {
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
-        var unknown = new Method<string, string>(MethodType.Unary, "test.Echo", "Nothing", GrpcEcho.Unary.RequestMarshaller, GrpcEcho.Unary.ResponseMarshaller);
+        var unknown = new Method<string, string>(MethodType.Unary, "test.Echo", "Nothing", GrpcEcho.UnaryCall.RequestMarshaller, GrpcEcho.UnaryCall.ResponseMarshaller);
 
         var error = await Assert.ThrowsAsync<RpcException>(() => rig.Invoker.AsyncUnaryCall(unknown, null, rig.Options, "").ResponseAsync);
 
@@ -124,8 +124,8 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
 
-        Assert.Equal("some", await rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, "deadline"));
-        Assert.Equal("none", await rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, default, "deadline"));
+        Assert.Equal("some", await rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, "deadline"));
+        Assert.Equal("none", await rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, default, "deadline"));
     }
 
     [Fact]
@@ -134,7 +134,7 @@ public class GrpcTests
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
 
         var error = await Assert.ThrowsAsync<RpcException>(
-            () => rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, new(deadline: DateTime.UtcNow.AddMilliseconds(200)), "wait").ResponseAsync);
+            () => rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, new(deadline: DateTime.UtcNow.AddMilliseconds(200)), "wait").ResponseAsync);
 
         Assert.Equal(StatusCode.DeadlineExceeded, error.StatusCode);
         await rig.Service.Cancelled.Task.WaitAsync(Peers.Patience);
@@ -145,7 +145,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(client, upstream, configured);
 
-        using var call = rig.Invoker.AsyncDuplexStreamingCall(GrpcEcho.Both, null, rig.Options);
+        using var call = rig.Invoker.AsyncDuplexStreamingCall(GrpcEcho.BothCall, null, rig.Options);
         await call.RequestStream.WriteAsync("a");
         await call.ResponseStream.MoveNext(CancellationToken.None);
         call.Dispose();
@@ -160,7 +160,7 @@ public class GrpcTests
         await using var rig = await Rig.StartAsync(client, upstream, configured);
         var large = new string('x', 4_000_000);
 
-        Assert.Equal(large, await rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, large));
+        Assert.Equal(large, await rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, large));
     }
 
     [Fact]
@@ -168,7 +168,7 @@ public class GrpcTests
     {
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false, bodyLimit: 1000);
 
-        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.Up, null, rig.Options);
+        using var call = rig.Invoker.AsyncClientStreamingCall(GrpcEcho.UpCall, null, rig.Options);
         for (var i = 0; i < 100; i++)
             await call.RequestStream.WriteAsync(new string('x', 100));
         await call.RequestStream.CompleteAsync();
@@ -182,7 +182,7 @@ public class GrpcTests
         await using var rig = await Rig.StartAsync(Wire.H2C, Wire.H2C, configured: false);
         await rig.Upstream.DisposeAsync();
 
-        var error = await Assert.ThrowsAsync<RpcException>(() => rig.Invoker.AsyncUnaryCall(GrpcEcho.Unary, null, rig.Options, "hello").ResponseAsync);
+        var error = await Assert.ThrowsAsync<RpcException>(() => rig.Invoker.AsyncUnaryCall(GrpcEcho.UnaryCall, null, rig.Options, "hello").ResponseAsync);
 
         Assert.Equal(StatusCode.Unavailable, error.StatusCode); // what gRPC makes of 502
     }
