@@ -37,6 +37,9 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
 
     private static Failure OfSend(Exception exception, RequestBodyContent? body)
     {
+        if (exception is BadHttpRequestException handshake)
+            return new(ProxyError.RequestRejected, FailureClass.Client, handshake.StatusCode);
+
         // SocketsHttpHandler reports its ConnectTimeout as a cancellation that a TimeoutException caused.
         if (exception is OperationCanceledException)
             return exception.InnerException is TimeoutException
