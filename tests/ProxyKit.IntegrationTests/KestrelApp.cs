@@ -45,7 +45,7 @@ internal sealed class KestrelApp : IAsyncDisposable
                 listen?.Invoke(o);
             });
         });
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders(); // the console is the test runner's
         builder.Services.AddFakeLogging();
         services?.Invoke(builder.Services);
         var app = builder.Build();

@@ -10,7 +10,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
 
     public static Failure Of(Exception exception, Phase phase, RequestBodyContent? body, ProxyError clockReason, HttpContext context)
     {
-        if (clockReason == ProxyError.ClientAborted || context.RequestAborted.IsCancellationRequested)
+        // A limit comes first: Kestrel aborts the client's connection itself when a write to it is cancelled.
+        if (clockReason == ProxyError.ClientAborted || (clockReason == ProxyError.None && context.RequestAborted.IsCancellationRequested))
             return new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest);
         if (clockReason != ProxyError.None)
             return new(clockReason, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
@@ -39,6 +40,9 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
 
     private static Failure OfSend(Exception exception, RequestBodyContent? body)
     {
+        if (exception is BadHttpRequestException handshake)
+            return new(ProxyError.RequestRejected, FailureClass.Client, handshake.StatusCode);
+
         // SocketsHttpHandler reports its ConnectTimeout as a cancellation that a TimeoutException caused.
         if (exception is OperationCanceledException)
             return exception.InnerException is TimeoutException

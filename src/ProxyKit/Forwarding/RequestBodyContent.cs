@@ -142,10 +142,23 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
             }
             finally
             {
-                reader.AdvanceTo(result.Buffer.End);
+                Advance(reader, result.Buffer.End);
             }
             if (result.IsCompleted)
                 return;
+        }
+    }
+
+    private void Advance(PipeReader reader, SequencePosition end)
+    {
+        try
+        {
+            reader.AdvanceTo(end);
+        }
+        catch (Exception e) when (DestinationError is null)
+        {
+            ClientError = e; // over HTTP/2, Kestrel counts here whether the body is larger than allowed
+            throw;
         }
     }
 

@@ -24,11 +24,16 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
             first = await Task.WhenAny(receiving, stop);
         // The first failure is the cause; what it sets off in the other direction is not.
         var failure = first.IsFaulted || first.IsCanceled ? first : null;
+        var cancelled = clock.Token.IsCancellationRequested; // the client has gone, or nothing has moved for too long
         await _end.CancelAsync();
         await Task.WhenAll(sending, receiving, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
         up.Dispose();
         down.Dispose();
+        if (up.HasClosed && down.HasClosed)
+            return; // how the connections end after that is of no account
+        if (cancelled)
+            clock.Token.ThrowIfCancellationRequested();
         if (failure is not null && first != stop)
             await failure;
     }
@@ -56,6 +61,9 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
 
         /// <summary>Done when the source has sent its close frame, or ended.</summary>
         public Task Closed => _closed.Task;
+
+        /// <summary>Whether the source has sent its close frame.</summary>
+        public bool HasClosed => _frames.HasClosed;
 
         public void Dispose() => _writing.Dispose();
 
