@@ -1,5 +1,8 @@
+using System.Threading.Channels;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -15,10 +18,12 @@ internal sealed class ProxyApp : IAsyncDisposable
     public const string Upstream = "http://upstream.test";
 
     private readonly WebApplication _app;
+    private readonly Channel<ProxyContext> _outcomes;
 
-    private ProxyApp(WebApplication app, FakeLogCollector logs, FakeTimeProvider time)
+    private ProxyApp(WebApplication app, FakeLogCollector logs, FakeTimeProvider time, Channel<ProxyContext> outcomes)
     {
         _app = app;
+        _outcomes = outcomes;
         Logs = logs;
         Time = time;
         Server = app.GetTestServer();
@@ -42,13 +47,39 @@ internal sealed class ProxyApp : IAsyncDisposable
         builder.WebHost.UseTestServer();
         var time = new FakeTimeProvider();
         builder.Services.AddSingleton<TimeProvider>(time);
+        builder.Logging.ClearProviders().SetMinimumLevel(LogLevel.Debug);
         builder.Services.AddFakeLogging();
         services(builder.Services);
         var app = builder.Build();
+        var outcomes = Channel.CreateUnbounded<ProxyContext>();
+        app.Use(async (context, next) =>
+        {
+            try
+            {
+                await next(context);
+            }
+            finally
+            {
+                if (context.GetProxyContext() is { } proxy)
+                    outcomes.Writer.TryWrite(proxy);
+            }
+        });
         map(app);
-        await app.StartAsync();
-        return new(app, app.Services.GetFakeLogCollector(), time);
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+        return new(app, app.Services.GetFakeLogCollector(), time, outcomes);
     }
+
+    /// <summary>A proxy that maps everything to <paramref name="recorder"/>.</summary>
+    public static Task<ProxyApp> StartAsync(Recorder recorder, Action<ProxyRouteBuilder>? route = null, Action<ReverseProxyOptions>? options = null) =>
+        StartAsync(recorder.Handle, route, options);
 
     /// <summary>A proxy that maps everything to one upstream, which answers with <paramref name="answer"/>.</summary>
     public static Task<ProxyApp> StartAsync(Func<HttpRequestMessage, HttpResponseMessage> answer, Action<ProxyRouteBuilder>? route = null, Action<ReverseProxyOptions>? options = null) =>
@@ -65,6 +96,33 @@ internal sealed class ProxyApp : IAsyncDisposable
                 var builder = app.MapProxy("/{**path}", Upstream);
                 route?.Invoke(builder);
             });
+
+    /// <summary>What became of the next request that the proxy has ended, in order.</summary>
+    public async Task<ProxyContext> OutcomeAsync() => await _outcomes.Reader.ReadAsync(TestContext.Current.CancellationToken);
+
+    /// <summary>Sends a GET whose target reaches the server as it is written, as no client would leave it.</summary>
+    public Task<HttpContext> GetRawAsync(string target, Action<HttpContext>? configure = null) => Server.SendAsync(context =>
+    {
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        context.Request.Method = "GET";
+        context.Request.Scheme = "http";
+        context.Request.Host = new("localhost");
+        context.Request.Path = PathString.FromUriComponent(query < 0 ? target : target[..query]);
+        context.Request.QueryString = new(query < 0 ? "" : target[query..]);
+        context.Features.Get<IHttpRequestFeature>()!.RawTarget = target;
+        configure?.Invoke(context);
+    });
+
+    /// <summary>Lets the clock run until <paramref name="task"/> ends; timers are set by code that runs beside the test.</summary>
+    public async Task<T> AdvanceUntilAsync<T>(Task<T> task, TimeSpan step)
+    {
+        while (!task.IsCompleted)
+        {
+            Time.Advance(step);
+            await Task.Yield();
+        }
+        return await task;
+    }
 
     public async ValueTask DisposeAsync()
     {

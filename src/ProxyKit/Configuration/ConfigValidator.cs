@@ -44,9 +44,6 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         return errors;
     }
 
-    public static string BadPattern(string where, string pattern, RoutePatternException exception) =>
-        $"{where}: '{pattern}' is not a route pattern: {exception.Message} Allowed are ASP.NET Core route patterns such as /shop/{{**path}}.";
-
     private static void ValidateOptions(ReverseProxyOptions options, List<string> errors)
     {
         foreach (var entry in options.TrustedProxies)
@@ -70,7 +67,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             }
             catch (RoutePatternException e)
             {
-                errors.Add(BadPattern(where, path, e));
+                errors.Add($"{where}: '{path}' is not a route pattern: {e.Message} Allowed are ASP.NET Core route patterns such as /shop/{{**path}}.");
             }
         }
         foreach (var method in match.Methods.Where(m => !Tokens.IsToken(m)))

@@ -145,7 +145,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             ResponseHeaderEncoding = client.Text("ResponseHeaderEncoding"),
             WebProxy = client.Section("WebProxy", web => new WebProxyConfig
             {
-                Address = web.Uri("Address") ?? new Uri("http://invalid.invalid"),
+                Address = (web.Required("Address").Length > 0 ? web.Uri("Address") : null) ?? new Uri("http://invalid.invalid"),
                 BypassOnLocal = web.Bool("BypassOnLocal") ?? false,
                 UseDefaultCredentials = web.Bool("UseDefaultCredentials") ?? false,
             }),

@@ -19,7 +19,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
 
     public bool Has(string key) => Child(key).Exists();
 
-    public string? Text(string key) => Child(key).Value;
+    public string? Text(string key) => Scalar(key).Value;
 
     public string Required(string key)
     {
@@ -61,7 +61,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
 
     public ValueMap Map(string key)
     {
-        var entries = Child(key).GetChildren().Select(item => new KeyValuePair<string, string>(item.Key, item.Value ?? "")).ToArray();
+        var entries = Nested(Child(key)).GetChildren().Select(item => new KeyValuePair<string, string>(item.Key, item.Value ?? "")).ToArray();
         return entries.Length == 0 ? ValueMap.Empty : new(entries);
     }
 
@@ -75,7 +75,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
 
     /// <summary>Reads the sections below <paramref name="key"/>, be they a list or a map.</summary>
     public ValueList<T> Sections<T>(string key, Func<SectionReader, T> read) =>
-        Child(key).GetChildren().Select(item => Read(item, read)).ToValueList();
+        Nested(Child(key)).GetChildren().Select(item => Read(item, read)).ToValueList();
 
     /// <summary>The values below this section by key; all keys are known then.</summary>
     public Dictionary<string, string> All() =>
@@ -92,7 +92,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
 
     private T Read<T>(IConfigurationSection child, Func<SectionReader, T> read)
     {
-        var reader = new SectionReader(child, errors);
+        var reader = new SectionReader(Nested(child), errors);
         var value = read(reader);
         reader.Done();
         return value;
@@ -104,6 +104,21 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
         return section.GetSection(key);
     }
 
+    private IConfigurationSection Scalar(string key)
+    {
+        var child = Child(key);
+        if (child.GetChildren().Any())
+            errors.Add($"{child.Path} holds keys; allowed is one value.");
+        return child;
+    }
+
+    private IConfigurationSection Nested(IConfigurationSection child)
+    {
+        if (child.Value is { Length: > 0 })
+            errors.Add($"{child.Path}: '{child.Value}' is one value; allowed are keys below it.");
+        return child;
+    }
+
     private delegate bool TryParse<T>(string text, out T value);
 
     private T? Parse<T>(string key, string allowed, TryParse<T> parse)
@@ -112,7 +127,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
     private bool TryRead<T>(string key, string allowed, TryParse<T> parse, out T value)
     {
         value = default!;
-        var child = Child(key);
+        var child = Scalar(key);
         if (string.IsNullOrEmpty(child.Value))
             return false;
         if (parse(child.Value, out value))

@@ -43,7 +43,10 @@ internal static class TransformReader
         foreach (var (key, read) in s_transforms)
         {
             if (keys.ContainsKey(key))
+            {
+                transform.Text(key); // known, even if what stands beside it is wrong
                 return read(transform);
+            }
         }
         transform.Errors.Add($"{transform.Path}: '{string.Join(", ", keys.Keys)}' is not a transform{Nearest.Hint(keys.Keys.FirstOrDefault() ?? "", s_transforms.Select(t => t.Key))}");
         foreach (var key in keys.Keys)

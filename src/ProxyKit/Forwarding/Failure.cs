@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Timeouts;
 
 namespace ProxyKit.Forwarding;
 
@@ -10,6 +11,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
 
     public static Failure Of(Exception exception, Phase phase, RequestBodyContent? body, ProxyError clockReason, HttpContext context)
     {
+        if (IsRequestTimeout(context))
+            return new(ProxyError.TotalTimeout, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
         // A limit comes first: Kestrel aborts the client's connection itself when a write to it is cancelled.
         if (clockReason == ProxyError.ClientAborted || (clockReason == ProxyError.None && context.RequestAborted.IsCancellationRequested))
             return new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest);
@@ -30,6 +33,10 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
             _ => new(exception is ResponseBodyException { Error: var side } ? side : ProxyError.ResponseBodyDestination, FailureClass.Answered, 502),
         };
     }
+
+    /// <summary>Whether a policy of ASP.NET Core's request timeouts has cancelled the request; the client is still there.</summary>
+    public static bool IsRequestTimeout(HttpContext context) =>
+        context.Features.Get<IHttpRequestTimeoutFeature>() is { RequestTimeoutToken.IsCancellationRequested: true };
 
     private static Failure OfRequestBody(Exception exception) => exception switch
     {

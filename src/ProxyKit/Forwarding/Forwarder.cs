@@ -230,6 +230,12 @@ internal sealed class Forwarder
 
         if (!context.Response.HasStarted)
         {
+            // The policy has a status and a body of its own; its middleware waits for this.
+            if (Failure.IsRequestTimeout(context))
+            {
+                context.Response.StatusCode = failure.Status;
+                throw new OperationCanceledException(context.RequestAborted);
+            }
             await _errors.RespondAsync(context, proxy, failure.Status);
             return;
         }

@@ -28,18 +28,15 @@ internal sealed class CodeRoutes
         };
 
         IEndpointConventionBuilder? endpoint = null;
-        string? error = null;
         try
         {
             endpoint = endpoints.Map(RoutePatternFactory.Parse(pattern), code.InvokeAsync);
         }
-        catch (RoutePatternException e)
+        catch (RoutePatternException)
         {
-            error = ConfigValidator.BadPattern($"Route '{routeId}'", pattern, e);
+            // Validation reports it, with all else that is wrong.
         }
         code.Builder = new ProxyRouteBuilder(route, cluster, endpoint);
-        if (error is not null)
-            code.Builder.AddError(error);
         endpoint?.Add(b => ProxyEndpoint.AddMetadata(b, code.Builder.Route));
         endpoint?.Add(b => b.DisplayName = $"Proxy: {pattern}");
         _routes.Add(code);
