@@ -11,12 +11,11 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
         // First the token, then the values: a change in between is seen.
         var token = configuration.GetReloadToken();
         var errors = new List<string>();
-        // A root has no path of its own; a section has.
-        var reader = new SectionReader(configuration as IConfigurationSection ?? new ConfigurationSection(configuration as IConfigurationRoot
-            ?? throw new InvalidOperationException("LoadFromConfig takes a configuration root or section."), ""), errors);
+        var reader = new SectionReader(configuration, errors);
         var routes = reader.Sections("Routes", ReadRoute);
         var clusters = reader.Sections("Clusters", ReadCluster);
         reader.Text("$schema");
+        // Beside the routes of a whole configuration stand other things of the app's.
         if (configuration is IConfigurationSection)
             reader.Done();
         return new(routes, clusters, token) { Errors = errors.ToValueList() };

@@ -7,13 +7,13 @@ namespace ProxyKit.Configuration;
 /// Reads a configuration section by the keys that it may have. What is left over at <see cref="Done"/> is an unknown key; what does not parse is an error that
 /// names the path, the value and what is allowed.
 /// </summary>
-internal sealed class SectionReader(IConfigurationSection section, List<string> errors)
+internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
-    public string Key => section.Key;
+    public string Key => (section as IConfigurationSection)?.Key ?? "";
 
-    public string Path => section.Path;
+    public string Path => (section as IConfigurationSection)?.Path ?? "";
 
     public List<string> Errors => errors;
 
@@ -25,7 +25,7 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
     {
         if (Text(key) is { Length: > 0 } value)
             return value;
-        errors.Add($"{section.Path}:{key} is missing.");
+        errors.Add($"{Path}:{key} is missing.");
         return "";
     }
 
@@ -37,8 +37,10 @@ internal sealed class SectionReader(IConfigurationSection section, List<string> 
     public long? Long(string key) =>
         Parse(key, "a whole number", static (string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
 
+    // A number alone would be days: nobody who writes 30 means that.
     public TimeSpan? Time(string key) =>
-        Parse(key, "a time such as 00:01:30", static (string text, out TimeSpan value) => TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value));
+        Parse(key, "a time such as 00:01:30", static (string text, out TimeSpan value) =>
+            TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out value) && text.Contains(':', StringComparison.Ordinal));
 
     public Version? HttpVersion(string key) =>
         TryRead(key, "1.0, 1.1, 2 or 3", static (string text, out Version? value) => Version.TryParse(text.Contains('.', StringComparison.Ordinal) ? text : text + ".0", out value), out var value) ? value : null;
