@@ -206,9 +206,10 @@ internal sealed class Forwarder
 
     private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
     {
-        // Over HTTP/1.1 servers send none.
-        if (RequestGuard.IsHttp1(context.Request) || context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
+        if (response.Trailers.Count + _transforms.Trailers.Length + _transforms.TrailerDelegates.Length == 0)
             return;
+        if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
+            return; // Kestrel sends none over HTTP/1.1
         _responseHeaders.CopyTrailers(response, trailers);
         foreach (var transform in _transforms.Trailers)
             transform.Apply(trailers, response.StatusCode);
