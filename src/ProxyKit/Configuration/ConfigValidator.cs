@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Authorization;
@@ -72,7 +73,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         }
         foreach (var method in match.Methods.Where(m => !Tokens.IsToken(m)))
             errors.Add($"{where}: Match.Methods: '{method}' is not a method name.");
-        foreach (var host in match.Hosts.Where(h => string.IsNullOrWhiteSpace(h) || h.Contains('/', StringComparison.Ordinal)))
+        foreach (var host in match.Hosts.Where(h => !IsHostPattern(h)))
             errors.Add($"{where}: Match.Hosts: '{host}' is not a host. Allowed are names and addresses, with a port if wanted, and *.example.com.");
         foreach (var header in match.Headers)
         {
@@ -90,6 +91,14 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (isExistence != (query.Values.Count == 0))
                 errors.Add($"{where}: Match.QueryParameters: '{query.Name}' {(isExistence ? "must not have Values with Mode Exists" : $"needs Values with Mode {query.Mode}")}.");
         }
+    }
+
+    // What ASP.NET Core's host matching parses; it throws at the first request otherwise.
+    private static bool IsHostPattern(string host)
+    {
+        var parts = host.Split(':');
+        return !string.IsNullOrWhiteSpace(parts[0]) && !host.Contains('/', StringComparison.Ordinal)
+            && (parts.Length == 1 || (parts.Length == 2 && (parts[1] == "*" || ushort.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out _))));
     }
 
     private void ValidateRoute(string where, RouteConfig route, List<string> errors)

@@ -57,6 +57,9 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     [LoggerMessage(5, LogLevel.Debug, "Route {RouteId}: connection to {Destination} upgraded to {Protocol}", EventName = "ConnectionUpgraded")]
     private partial void ConnectionUpgraded(string routeId, string? destination, string protocol);
 
+    [LoggerMessage(6, LogLevel.Warning, "Route {RouteId}: a response transform failed on an answer of the proxy's own", EventName = "ErrorTransformFailed")]
+    public partial void ErrorTransformFailed(string routeId, Exception exception);
+
     [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]
     public partial void ConfigurationLoaded(int routeCount, int clusterCount);
 

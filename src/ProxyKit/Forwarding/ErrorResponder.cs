@@ -2,11 +2,12 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Transforms;
+using ProxyKit.Diagnostics;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>The proxy's own answers. They say what happened, never where or why in words of the upstream.</summary>
-internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, string pseudonym)
+internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, string pseudonym, ProxyLog log)
 {
     private readonly ErrorPages _pages = new(route.ErrorPages);
 
@@ -54,8 +55,11 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             {
                 await run(new(context, null, context.RequestAborted));
             }
-            catch (OperationCanceledException)
+            catch (Exception e)
             {
+                // The client still gets the error that there was. A delegate that caused it has been logged.
+                if (e is not OperationCanceledException && proxy.Error != ProxyError.ResponseCreation)
+                    log.ErrorTransformFailed(route.RouteId, e);
             }
         }
         if (!context.Response.HasStarted)

@@ -29,7 +29,7 @@ internal sealed class Forwarder
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
         _responseHeaders = new(_transforms, services.Options);
-        _errors = new(route, _transforms, services.Options.Pseudonym);
+        _errors = new(route, _transforms, services.Options.Pseudonym, services.Log);
     }
 
     public RouteConfig Route => _route;
@@ -195,7 +195,7 @@ internal sealed class Forwarder
                 throw new PhaseException(Phase.Body, e);
             }
         }
-        await DeliverTrailersAsync(context, response, clock);
+        await DeliverTrailersAsync(context, response, isRead: !suppressBody && HasBody(context.Request.Method, status), clock);
         if (!suppressBody && !response.EndsRequest && prepared.Body is { Completion: { IsCompleted: false } sending })
         {
             // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
@@ -204,8 +204,19 @@ internal sealed class Forwarder
         }
     }
 
-    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
+    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, bool isRead, ExchangeClock clock)
     {
+        if (isRead)
+        {
+            try
+            {
+                await response.ReadTrailersAsync(clock.Token);
+            }
+            catch (Exception e)
+            {
+                throw new PhaseException(Phase.Body, e);
+            }
+        }
         if (response.Trailers.Count + _transforms.Trailers.Length + _transforms.TrailerDelegates.Length == 0)
             return;
         if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })

@@ -34,6 +34,13 @@ internal sealed class HttpClientResponse : UpstreamResponse
     public override ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken) =>
         _body is { } body ? ReadBodyAsync(body, memory, cancellationToken) : OpenAndReadAsync(memory, cancellationToken);
 
+    public override async ValueTask ReadTrailersAsync(CancellationToken cancellationToken)
+    {
+        // Beside a Content-Length only HTTP/2 and 3 have trailers.
+        if (ContentLength is not null && Version.Major >= 2)
+            await ReadAsync(new byte[1], cancellationToken);
+    }
+
     public override void Dispose() => _message.Dispose();
 
     private async ValueTask<int> OpenAndReadAsync(Memory<byte> memory, CancellationToken cancellationToken)

@@ -19,6 +19,9 @@ internal abstract class UpstreamResponse : IDisposable
     /// <summary>The trailer section, once the body has been read.</summary>
     public abstract HeaderList Trailers { get; }
 
+    /// <summary>Reads on to the trailers of a body that was read just to its known length.</summary>
+    public virtual ValueTask ReadTrailersAsync(CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>HttpClient's view of it, for users' delegates and upgrades; null from other transports.</summary>
     public virtual HttpResponseMessage? Message => null;
 

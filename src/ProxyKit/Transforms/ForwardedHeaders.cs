@@ -39,9 +39,11 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
             var value = before.Count == 0 ? peer : peer is null ? before.ToString() : $"{string.Join(", ", before.ToArray())}, {peer}";
             if (value is not null)
                 headers.Set(_for, value);
+            else
+                headers.Remove(_for);
         }
         else
-            Leave(headers, For, _for);
+            Leave(request, For, _for);
 
         Put(request, Host, _host, incoming.Host.HasValue ? incoming.Host.ToUriComponent() : null);
         Put(request, Proto, _proto, incoming.Scheme);
@@ -65,15 +67,16 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
                 request.Headers.Set(name, value);
                 break;
             default:
-                Leave(request.Headers, action, name);
+                Leave(request, action, name);
                 break;
         }
     }
 
-    private static void Leave(HeaderList headers, ForwardedHeaderAction action, string name)
+    // Under another prefix than X-Forwarded- a stranger's has not been dropped yet.
+    private static void Leave(PreparedRequest request, ForwardedHeaderAction action, string name)
     {
-        if (action is ForwardedHeaderAction.Remove or ForwardedHeaderAction.Set)
-            headers.Remove(name);
+        if (action is ForwardedHeaderAction.Remove or ForwardedHeaderAction.Set || !request.PeerIsTrusted)
+            request.Headers.Remove(name);
     }
 
     internal static string? PeerAddress(IPAddress? address) =>

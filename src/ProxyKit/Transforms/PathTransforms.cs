@@ -64,11 +64,13 @@ internal sealed record PathPatternTransform(string Pattern) : RequestTransform
         var values = new RouteValueDictionary();
         foreach (var parameter in _pattern.Parameters)
         {
-            if (context.Request.RouteValues.TryGetValue(parameter.Name, out var value))
+            if (context.Request.RouteValues.TryGetValue(parameter.Name, out var value) || (value = parameter.Default) is not null)
                 values[parameter.Name] = value;
+            else if (parameter is { IsOptional: false, IsCatchAll: false })
+                throw new InvalidOperationException($"The route has no value '{parameter.Name}' for the path pattern '{Pattern}'.");
         }
         request.Path = binder.Create(_pattern).BindValues(values) is { Length: > 0 } path
-            ? path
+            ? path.Replace("%252F", "%2F", StringComparison.OrdinalIgnoreCase) // a slash that the server left encoded in the path
             : throw new InvalidOperationException($"The route has no values for the path pattern '{Pattern}'.");
     }
 }

@@ -21,9 +21,10 @@ internal sealed record QueryTransform(QueryAction Action, string Name, string? V
             return;
 
         var builder = new StringBuilder(request.Query.Length + Name.Length + (value?.Length ?? 0) + 2);
-        foreach (var range in request.Query.AsSpan().TrimStart('?').Split('&'))
+        var query = request.Query.AsSpan(request.Query.Length > 0 ? 1 : 0);
+        foreach (var range in query.Split('&'))
         {
-            var parameter = request.Query.AsSpan().TrimStart('?')[range];
+            var parameter = query[range];
             if (parameter.IsEmpty || (Action != QueryAction.Append && IsNamed(parameter)))
                 continue;
             builder.Append(builder.Length == 0 ? '?' : '&').Append(parameter);

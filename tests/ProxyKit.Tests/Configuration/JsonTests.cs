@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Authentication;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ProxyKit.Tests.Configuration;
@@ -179,6 +180,15 @@ public class JsonTests
 
         var seconds = TimeSpan.FromSeconds(5);
         Assert.Equal(new TimeoutConfig { Connect = seconds, FirstByte = seconds, Idle = seconds }, Assert.Single(app.Services.GetRequiredService<ProxyConfigMonitor>().Clusters).Timeouts);
+    }
+
+    [Fact]
+    public async Task The_root_of_the_configuration_can_be_the_section()
+    {
+        var root = new ConfigurationBuilder().AddInMemoryCollection([new("Clusters:c:Destinations:d:Address", "http://a"), new("Logging:LogLevel:Default", "None")]).Build();
+        await using var app = await ProxyApp.StartAsync(services => services.AddReverseProxy().LoadFromConfig(root), app => app.MapReverseProxy());
+
+        Assert.Equal("c", Assert.Single(app.Services.GetRequiredService<ProxyConfigMonitor>().Clusters).ClusterId);
     }
 
     private static Task<ProxyApp> StartAsync(string json) =>
