@@ -43,7 +43,8 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         // The path begins with a slash, so whatever stands in it the authority is the destination's; and it is not normalised once more.
         var message = new HttpRequestMessage(Method(prepared.Method), new Uri(string.Concat(target.Prefix, prepared.Path, prepared.Query), s_uriOptions));
         (message.Version, message.VersionPolicy) = VersionFor(destination, prepared.IsGrpc);
-        message.Content = prepared.Body;
+        // HttpClient sends a request anew when its connection closes unanswered, unless there was content: so what must not be repeated has some (RFC 9110 §9.2.2).
+        message.Content = (HttpContent?)prepared.Body ?? (IsRepeatable(prepared.Method) ? null : new NoContent());
 
         var host = prepared.Host ?? destination.Config.Host;
         if (host is not null || target.UnixSocketPath is not null)
@@ -86,6 +87,8 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         return false;
     }
 
+    private static bool IsRepeatable(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE" or "CONNECT";
+
     private static HttpMethod Method(string method) => method switch
     {
         "GET" => HttpMethod.Get,
@@ -98,7 +101,7 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         _ => new HttpMethod(method),
     };
 
-    /// <summary>Carries content headers and no body: neither Content-Length nor Transfer-Encoding is sent.</summary>
+    /// <summary>Carries content headers and no body: no Transfer-Encoding is sent.</summary>
     private sealed class NoContent : HttpContent
     {
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Task.CompletedTask;

@@ -24,6 +24,8 @@ internal static class RequestGuard
         var transferEncoding = request.Headers.TransferEncoding;
         if (transferEncoding.Count != 0)
         {
+            if (!IsHttp1(request))
+                return new(400, "a Transfer-Encoding in HTTP/2 or later"); // RFC 9113 §8.2.2; Kestrel lets it pass
             // RFC 9112 §6.1: a client that sends both lengths, or a coding to an HTTP/1.0 server, may be smuggling. Kestrel moves the Content-Length
             // of such a request aside to X-Content-Length.
             if (request.Headers.ContainsKey("X-Content-Length"))

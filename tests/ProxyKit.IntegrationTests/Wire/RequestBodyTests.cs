@@ -207,9 +207,7 @@ public class RequestBodyTests : WireTests
                     context.Request.Body = new MemoryStream(System.Text.Encoding.Latin1.GetBytes(body));
                     return next(context);
                 });
-                var route = app.MapProxy("/{**path}", upstream.Url);
-                if (OverHttpClient)
-                    route.WithTransforms(t => t.OnRequest(_ => ValueTask.CompletedTask));
+                HttpClientIfAsked(app.MapProxy("/{**path}", upstream.Url));
             },
             services => services.AddReverseProxy());
 
@@ -227,7 +225,7 @@ public class RequestBodyTests : WireTests
     {
         await using var upstream = RawUpstream.KeepAlive(WireProxy.Ok);
         await using var proxy = await KestrelApp.StartAsync(
-            app => app.MapProxy("/{**path}", upstream.Url),
+            app => HttpClientIfAsked(app.MapProxy("/{**path}", upstream.Url)),
             services => services.AddReverseProxy(),
             kestrel: o => o.Limits.MaxRequestBodySize = 10);
 

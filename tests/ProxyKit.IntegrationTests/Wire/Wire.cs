@@ -56,10 +56,15 @@ public abstract class WireTests
             builder =>
             {
                 route?.Invoke(builder);
-                if (OverHttpClient)
-                    builder.WithTransforms(t => t.OnRequest(_ => ValueTask.CompletedTask)); // who wants its messages gets its transport
+                HttpClientIfAsked(builder);
             },
             options);
+
+    internal void HttpClientIfAsked(ProxyRouteBuilder route)
+    {
+        if (OverHttpClient)
+            route.WithTransforms(t => t.OnRequest(_ => ValueTask.CompletedTask)); // who wants its messages gets its transport
+    }
 }
 
 /// <summary>Reads raw messages.</summary>
