@@ -78,6 +78,26 @@ public class SchemaTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Records))]
+    public void Defaults_are_what_the_schema_says(string definition, Type record)
+    {
+        var defaults = Activator.CreateInstance(record)!;
+        foreach (var property in record.GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            var text = property.GetValue(defaults) switch
+            {
+                TimeSpan value => value == Timeout.InfiniteTimeSpan ? "infinite" : value.ToString(),
+                bool value => value ? "true" : "false",
+                int value => value.ToString(),
+                Enum value => value.ToString(),
+                _ => null,
+            };
+            if (text is not null)
+                Assert.Contains($"Default: {text}", Definition(definition)["properties"]![property.Name]!["description"]!.GetValue<string>());
+        }
+    }
+
     [Fact]
     public void Every_object_in_the_schema_is_strict_and_every_property_is_described()
     {

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.Metrics;
 using System.Reflection;
 using System.Text;
 using System.Text.Json;
@@ -9,6 +10,7 @@ using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ProxyKit.Configuration;
 using ProxyKit.Tests.Configuration;
 
@@ -144,6 +146,28 @@ public class DocsTests
         var keys = table.Cast<(string Key, Func<SectionReader, Transform?> Read)>().Select(t => t.Key);
 
         var unsaid = keys.Where(key => !page.Contains($"`{key}`", StringComparison.Ordinal)).ToArray();
+        Assert.Empty(unsaid);
+    }
+
+    [Fact]
+    public async Task Every_instrument_and_log_message_is_in_its_page()
+    {
+        var page = File.ReadAllText(Repository.Path("docs", "observability.md"));
+        var expected = new List<string>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, _) => { if (instrument.Meter.Name == "ProxyKit") expected.Add($"| `{instrument.Name}` |"); } };
+        listener.Start();
+        await using var app = await ProxyApp.StartAsync(_ => new());
+        Assert.NotEmpty(expected);
+
+        foreach (var message in typeof(RouteConfig).Assembly.GetTypes().SelectMany(t => t.GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic))
+            .Select(m => m.GetCustomAttribute<LoggerMessageAttribute>()).OfType<LoggerMessageAttribute>())
+        {
+            if (message.EventName == "AccessLog")
+                expected.AddRange(Regex.Matches(message.Message, @"\{(\w+)").Select(m => $"`{m.Groups[1].Value}`"));
+            else
+                expected.Add($"| {message.EventId} | `{message.EventName}` | {message.Level} |");
+        }
+        var unsaid = expected.Where(text => !page.Contains(text, StringComparison.Ordinal)).ToArray();
         Assert.Empty(unsaid);
     }
 
