@@ -17,12 +17,17 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
             RequestRejected(proxy.Route.RouteId, context.Request.Method, rejection.Status, rejection.Reason);
     }
 
-    /// <summary>One line: a client that left is no operator's business (Debug), all else is (Warning).</summary>
+    /// <summary>One line: a client that left (Debug) or sent rubbish (Information) is no operator's business, all else is (Warning).</summary>
     public void Failed(ProxyContext proxy, HttpContext context, Exception? exception)
     {
         if (proxy.Error == ProxyError.ClientAborted)
         {
             ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
+            return;
+        }
+        if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.RequestRejected)
+        {
+            RequestFailedByClient(proxy.Route.RouteId, proxy.Error, Innermost(exception));
             return;
         }
         if (!_logger.IsEnabled(LogLevel.Warning))
@@ -56,6 +61,9 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
 
     [LoggerMessage(5, LogLevel.Debug, "Route {RouteId}: connection to {Destination} upgraded to {Protocol}", EventName = "ConnectionUpgraded")]
     private partial void ConnectionUpgraded(string routeId, string? destination, string protocol);
+
+    [LoggerMessage(6, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]
+    private partial void RequestFailedByClient(string routeId, ProxyError error, string? cause);
 
     [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]
     public partial void ConfigurationLoaded(int routeCount, int clusterCount);
