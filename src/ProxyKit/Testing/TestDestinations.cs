@@ -21,7 +21,7 @@ public sealed class TestDestinations
         var target = DestinationAddress.TryParse(address, out var parsed)
             ? parsed
             : throw new ArgumentException($"'{address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.", nameof(address));
-        return _destinations[target.Authority] = new(handler);
+        return _destinations[target.Authority] = new(new PlainUriHandler(handler));
     }
 
     /// <summary>Has <paramref name="answer"/> answer for an address.</summary>
@@ -43,6 +43,17 @@ public sealed class TestDestinations
                 // A test must never reach out by accident.
                 : throw new HttpRequestException(HttpRequestError.ConnectionError,
                     $"No test destination is mapped for {authority}. Mapped are: {string.Join(", ", destinations._destinations.Keys)}.");
+        }
+    }
+
+    /// <summary>TestServer cannot take URIs apart that are not canonicalised. Their original text stays.</summary>
+    private sealed class PlainUriHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            if (InnerHandler is not DelegateHandler)
+                request.RequestUri = new Uri(request.RequestUri!.OriginalString);
+            return base.SendAsync(request, cancellationToken);
         }
     }
 
