@@ -84,6 +84,7 @@ public sealed class TestDestination
         var response = await _inner.SendAsync(request, cancellationToken);
         if (fault is not null)
         {
+            _ = response.Content.Headers.ContentLength; // computes the header: a fault does not change the framing
             var body = new FaultyStream(await response.Content.ReadAsStreamAsync(cancellationToken), fault.Number, stall: fault.Kind == FaultKind.StallAfter);
             var content = new StreamContent(body);
             foreach (var (name, values) in response.Content.Headers.NonValidated)
