@@ -32,7 +32,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
         }
         if (!_logger.IsEnabled(LogLevel.Warning))
             return;
-        if (context.Response.HasStarted)
+        if (proxy.FailureClass == FailureClass.ResponseStarted)
             ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);
         else
             RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);

@@ -57,6 +57,7 @@ internal sealed class Forwarder
             if (PowerOfTwoChoices.Pick(proxy.Destinations) is not { } picked)
             {
                 proxy.Error = ProxyError.NoAvailableDestinations;
+                proxy.FailureClass = FailureClass.NothingSent;
                 _services.Log.Failed(proxy, context, null);
                 await _errors.RespondAsync(context, proxy, StatusCodes.Status503ServiceUnavailable);
                 return;
@@ -236,11 +237,13 @@ internal sealed class Forwarder
         var failure = Failure.Of(exception, phase, prepared.Body, clock.Reason, context);
         proxy.Error = failure.Error;
         proxy.Exception = exception;
-        proxy.FailureClass = context.Response.HasStarted ? FailureClass.ResponseStarted : failure.Class;
+        // What has been written to the client's pipe, flushed or not, cannot be taken back: it would stand in front of an error page.
+        var started = context.Response.HasStarted || proxy.ResponseBodyBytes > 0;
+        proxy.FailureClass = started ? FailureClass.ResponseStarted : failure.Class;
         _services.Log.Failed(proxy, context, exception);
         response?.Dispose(); // the upstream is free before the client has taken the answer
 
-        if (!context.Response.HasStarted)
+        if (!started)
         {
             // The policy has a status and a body of its own; its middleware waits for this.
             if (Failure.IsRequestTimeout(context))
