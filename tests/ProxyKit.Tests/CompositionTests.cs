@@ -67,6 +67,7 @@ public class CompositionTests
         _upstream.Stall().Times(1);
 
         var first = app.Client.GetAsync("/");
+        await ProxyApp.ReachedAsync(_upstream);
         var second = await app.Client.GetAsync("/");
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, second.StatusCode);

@@ -113,6 +113,13 @@ internal sealed class ProxyApp : IAsyncDisposable
         configure?.Invoke(context);
     });
 
+    /// <summary>Waits until a request has reached the upstream.</summary>
+    public static async Task ReachedAsync(TestDestination upstream)
+    {
+        while (upstream.Requests == 0)
+            await Task.Yield();
+    }
+
     /// <summary>Lets the clock run until <paramref name="task"/> ends; timers are set by code that runs beside the test.</summary>
     public async Task<T> AdvanceUntilAsync<T>(Task<T> task, TimeSpan step)
     {

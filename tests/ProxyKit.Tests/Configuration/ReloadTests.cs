@@ -60,7 +60,7 @@ public class ReloadTests
         await using var app = await StartAsync();
         _upstreams["one.test"].Stall().Times(1);
         var stalled = app.Client.GetAsync("/a");
-        await ReachedAsync("one.test");
+        await ProxyApp.ReachedAsync(_upstreams["one.test"]);
         await app.Client.GetAsync("/b");
         var two = (await app.OutcomeAsync()).Destination!;
 
@@ -194,12 +194,6 @@ public class ReloadTests
 
     private static Dictionary<string, Endpoint> Endpoints(ProxyApp app) =>
         app.Services.GetRequiredService<EndpointDataSource>().Endpoints.ToDictionary(e => e.DisplayName!);
-
-    private async Task ReachedAsync(string host)
-    {
-        while (_upstreams[host].Requests == 0)
-            await Task.Yield();
-    }
 
     private static RouteConfig Route(string id, string cluster) => new() { RouteId = id, ClusterId = cluster, Match = new() { Path = "/" + id } };
 

@@ -215,8 +215,7 @@ public class AccessLogTests
             app => app.MapProxy("/", ProxyApp.Upstream).WithAccessLog());
         using var leaving = new CancellationTokenSource();
         _ = app.Client.GetAsync("/", leaving.Token);
-        while (upstream.Requests == 0)
-            await Task.Yield();
+        await ProxyApp.ReachedAsync(upstream);
 
         await leaving.CancelAsync();
         await app.OutcomeAsync();

@@ -1,8 +1,10 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using ProxyKit.Testing;
 
 namespace ProxyKit.Tests.Testing;
@@ -17,13 +19,19 @@ public class TestDestinationTests
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseTestServer();
+        builder.Logging.ClearProviders();
         await using var upstream = builder.Build();
-        upstream.MapPost("/echo", async context => await context.Request.Body.CopyToAsync(context.Response.Body));
+        upstream.MapPost("/echo/{x}", async context =>
+        {
+            var read = await new StreamReader(context.Request.Body).ReadToEndAsync();
+            await context.Response.WriteAsync($"{read} {context.Request.ContentLength} {context.Request.Path}");
+        });
         await upstream.StartAsync();
         _destinations.Map("http://api.test:8080/base", upstream.GetTestServer().CreateHandler());
         await using var app = await StartAsync("http://api.test:8080");
 
-        Assert.Equal("ping", await (await app.Client.PostAsync("/echo", new StringContent("ping"))).Content.ReadAsStringAsync());
+        var response = await app.Client.PostAsync("/echo/a%2Fb", new StringContent("ping"));
+        Assert.Equal("ping 4 /echo/a%2Fb", await response.Content.ReadAsStringAsync());
     }
 
     [Fact]
