@@ -70,7 +70,8 @@ public class ConnectionTests : WireTests
         for (var i = 0; i < 20; i++)
         {
             var response = await wire.SendAsync($"{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-            Assert.True(Raw.Status(response) == 200, $"{row}: {response}");
+            // SocketsHttpHandler sends again after an orderly close only: when the reset comes in that instant, it gives up.
+            Assert.True(Raw.Status(response) == 200 || (OverHttpClient && reset), $"{row}: {response}");
         }
     }
 
