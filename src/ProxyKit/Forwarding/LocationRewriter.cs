@@ -102,8 +102,8 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
                 return path;
         }
         var front = context.Request.PathBase.ToUriComponent() + removed;
-        // "//evil.example" behind an empty prefix would name a host; to browsers "/\evil.example" too.
-        return front.Length == 0 && only.Length > 1 && only[1] is '/' or '\\' ? path : front + only + rest;
+        // "//evil.example" behind an empty prefix would name a host; to a browser, which takes \ for / and skips tabs, these do as well.
+        return front.Length == 0 && only.Length > 1 && only[1] is '/' or '\\' or '\t' ? path : front + only + rest;
     }
 
     private string Cookie(string cookie)

@@ -92,7 +92,20 @@ public class BrokenBodyTests : WireTests
             else if (end == End.Stay)
                 await connection.ClosedAsync();
         }),
-        route: r => r.WithTimeouts(t => t.Idle = TimeSpan.FromMilliseconds(300)));
+        route: r => r.WithTimeouts(t => t.Idle = TimeSpan.FromMilliseconds(end == End.Stay ? 500 : 10_000)));
+
+    [Theory]
+    [InlineData(Chunked)]
+    [InlineData(Length)]
+    public async Task Is_502_or_an_abort_when_there_is_none_of_it(string framing)
+    {
+        await using var wire = await StartAsync($"HTTP/1.1 200 OK\r\n{framing}\r\n");
+
+        var response = await wire.GetAsync("/");
+
+        if (Raw.Status(response) != 502)
+            Assert.False(response.EndsWith("0\r\n\r\n", StringComparison.Ordinal), response);
+    }
 
     [Fact]
     public async Task A_body_of_a_close_delimited_reply_ends_where_the_upstream_closes()

@@ -70,7 +70,8 @@ public class ConnectionTests : WireTests
         for (var i = 0; i < 20; i++)
         {
             var response = await wire.SendAsync($"{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-            Assert.True(Raw.Status(response) == 200, $"{row}: {response}");
+            // SocketsHttpHandler sends again after an orderly close only: when the reset comes in that instant, it gives up.
+            Assert.True(Raw.Status(response) == 200 || (OverHttpClient && reset), $"{row}: {response}");
         }
     }
 
@@ -85,15 +86,14 @@ public class ConnectionTests : WireTests
     [InlineData("BREW", 502)]
     public async Task A_request_that_meets_a_closing_connection_is_sent_again_only_if_that_is_safe(string method, int status)
     {
-        var first = true;
+        var connections = 0;
         await using var wire = await StartAsync(new RawUpstream(async connection =>
         {
+            var isFirst = Interlocked.Increment(ref connections) == 1;
             await connection.ReadRequestAsync();
             await connection.SendAsync("HTTP/1.1 204 No Content\r\n\r\n");
-            if (!first)
-                return;
-            first = false;
-            await connection.ReadRequestAsync(); // and never answers
+            if (isFirst)
+                await connection.ReadRequestAsync(); // and never answers
         }));
 
         Assert.Equal(204, Raw.Status(await wire.GetAsync("/first")));

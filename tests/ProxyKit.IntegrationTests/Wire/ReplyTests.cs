@@ -9,6 +9,18 @@ public class ReplyTests : WireTests
     {
         { "CL dup differ", Reply("Content-Length: 4\r\nContent-Length: 2\r\n", "okok") },
         { "CL -1", Reply("Content-Length: -1\r\n", "ok") },
+        { "CL list that differs", Reply("Content-Length: 4, 2\r\n", "okok") },
+        { "CL +2", Reply("Content-Length: +2\r\n", "ok") },
+        { "CL 0x2", Reply("Content-Length: 0x2\r\n", "ok") },
+        { "CL 2 2", Reply("Content-Length: 2 2\r\n", "ok") },
+        { "CL empty", Reply("Content-Length:\r\n", "ok") },
+        { "CL 2^64+2", Reply("Content-Length: 18446744073709551618\r\n", "ok") },
+        { "header name that is no token", Reply("X(A): b\r\nContent-Length: 2\r\n", "ok") },
+        { "HTTP/2.0", "HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\nok" },
+        { "http/1.1", "http/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" },
+        { "status 1000", "HTTP/1.1 1000 OK\r\nContent-Length: 2\r\n\r\nok" },
+        { "status -20", "HTTP/1.1 -20 OK\r\nContent-Length: 2\r\n\r\nok" },
+        { "two spaces before the status", "HTTP/1.1  200 OK\r\nContent-Length: 2\r\n\r\nok" },
         { "TE: xchunked", Reply("Transfer-Encoding: xchunked\r\n", "2\r\nok\r\n0\r\n\r\n") },
         { "TE: gzip, chunked", Reply("Transfer-Encoding: gzip, chunked\r\n", "2\r\nok\r\n0\r\n\r\n") },
         { "TE: chunked, gzip", Reply("Transfer-Encoding: chunked, gzip\r\n", "2\r\nok\r\n0\r\n\r\n") },
@@ -28,7 +40,11 @@ public class ReplyTests : WireTests
         { "unsolicited 101", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nraw" },
         { "101 without Upgrade", "HTTP/1.1 101 Switching Protocols\r\n\r\nraw" },
         { "bad first chunk", Reply("Transfer-Encoding: chunked\r\n", "xyz\r\nok\r\n0\r\n\r\n") },
-        { "no first chunk", Reply("Transfer-Encoding: chunked\r\n", "") },
+        { "bad first chunk: +2", Reply("Transfer-Encoding: chunked\r\n", "+2\r\nok\r\n0\r\n\r\n") },
+        { "bad first chunk: 0x2", Reply("Transfer-Encoding: chunked\r\n", "0x2\r\nok\r\n0\r\n\r\n") },
+        { "bad first chunk: -2", Reply("Transfer-Encoding: chunked\r\n", "-2\r\nok\r\n0\r\n\r\n") },
+        { "bad first chunk: empty", Reply("Transfer-Encoding: chunked\r\n", "\r\nok\r\n0\r\n\r\n") },
+        { "bad first chunk: overflow", Reply("Transfer-Encoding: chunked\r\n", "fffffffffffffffff\r\nok\r\n0\r\n\r\n") },
         { "none of a CL body", Reply("Content-Length: 2\r\n", "") },
         { "header line without colon", Reply("Nonsense\r\nContent-Length: 2\r\n", "ok") },
     };
@@ -45,6 +61,25 @@ public class ReplyTests : WireTests
         Assert.Equal("0", Raw.Value(response, "Content-Length"));
         Assert.False(Raw.Has(response, "X-A"));
         Assert.False(Raw.Has(response, "Upgrade"));
+    }
+
+    public static TheoryData<string, string> Lenient => new()
+    {
+        { "Content-Length : 2", Reply("Content-Length : 2\r\n", "ok") },
+        { "Transfer-Encoding : chunked", Reply("Transfer-Encoding : chunked\r\n", "2\r\nok\r\n0\r\n\r\n") },
+        { "bad first chunk: bare LF", Reply("Transfer-Encoding: chunked\r\n", "2\nok\r\n0\r\n\r\n") },
+    };
+
+    // RFC 9112 §5.1 lets a proxy choose for the first two.
+    [Theory, MemberData(nameof(Lenient))]
+    public async Task That_only_HttpClient_understands_is_502_or_framed_anew(string row, string reply)
+    {
+        await using var wire = await StartAsync(reply);
+
+        var response = await wire.GetAsync("/");
+
+        Assert.True(Raw.Status(response) == (OverHttpClient ? 200 : 502), $"{row}: {response}");
+        Assert.Equal(!OverHttpClient ? "" : Raw.Has(response, "Content-Length") ? "ok" : "2\r\nok\r\n0\r\n\r\n", Raw.Body(response));
     }
 
     public static TheoryData<string, string, string> Sound => new()
@@ -98,12 +133,11 @@ public class ReplyTests : WireTests
     [Theory, MemberData(nameof(WithoutBody))]
     public async Task Without_a_body_keeps_the_connection_in_step(string row, string method, string reply, string? length)
     {
-        var second = false;
+        var requests = 0;
         await using var wire = await StartAsync(new RawUpstream(async connection =>
         {
             await connection.ReadRequestAsync();
-            await connection.SendAsync(second ? WireProxy.Ok : reply);
-            second = true;
+            await connection.SendAsync(Interlocked.Increment(ref requests) == 1 ? reply : WireProxy.Ok);
         }));
 
         var response = await wire.SendAsync($"{method} / HTTP/1.1\r\nHost: a\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -190,6 +224,21 @@ public class ReplyTests : WireTests
 
         Assert.Contains($"\r\n{expected}\r\n", response, StringComparison.Ordinal);
         Assert.DoesNotContain($"{wire.Upstream.Port}", response, StringComparison.Ordinal);
+    }
+
+    // A backend that puts the request's path into its redirects must not send the client to another host.
+    [Theory]
+    [InlineData("/base//evil.com/x")]
+    [InlineData("/base/\\evil.com/x")]
+    [InlineData("/base///evil.com/x")]
+    [InlineData("/base/\t/evil.com/x")]
+    public async Task A_path_in_Location_never_becomes_a_host(string location)
+    {
+        await using var wire = await StartAsync(new RawUpstream($"HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"), "/base");
+
+        var response = await wire.GetAsync("//evil.com/x");
+
+        Assert.DoesNotMatch(@"^/[/\\\t]", Raw.Value(response, "Location"));
     }
 
     [Fact]
