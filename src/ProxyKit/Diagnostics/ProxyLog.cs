@@ -17,12 +17,17 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
             RequestRejected(proxy.Route.RouteId, context.Request.Method, rejection.Status, rejection.Reason);
     }
 
-    /// <summary>One line: a client that left is no operator's business (Debug), all else is (Warning).</summary>
+    /// <summary>One line: a client that left (Debug) or sent rubbish (Information) is no operator's business, all else is (Warning).</summary>
     public void Failed(ProxyContext proxy, HttpContext context, Exception? exception)
     {
         if (proxy.Error == ProxyError.ClientAborted)
         {
             ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
+            return;
+        }
+        if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.RequestRejected)
+        {
+            RequestFailedByClient(proxy.Route.RouteId, proxy.Error, Innermost(exception));
             return;
         }
         if (!_logger.IsEnabled(LogLevel.Warning))
@@ -59,6 +64,9 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
 
     [LoggerMessage(6, LogLevel.Warning, "Route {RouteId}: a response transform failed on an answer of the proxy's own", EventName = "ErrorTransformFailed")]
     public partial void ErrorTransformFailed(string routeId, Exception exception);
+
+    [LoggerMessage(7, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]
+    private partial void RequestFailedByClient(string routeId, ProxyError error, string? cause);
 
     [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]
     public partial void ConfigurationLoaded(int routeCount, int clusterCount);

@@ -14,12 +14,19 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
         if (IsRequestTimeout(context))
             return new(ProxyError.TotalTimeout, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
         // A limit comes first: Kestrel aborts the client's connection itself when a write to it is cancelled.
-        if (clockReason == ProxyError.ClientAborted || (clockReason == ProxyError.None && context.RequestAborted.IsCancellationRequested))
+        // A write to a closed connection may fail before the server says that the client has gone.
+        if (clockReason == ProxyError.ClientAborted
+            || (clockReason == ProxyError.None && (context.RequestAborted.IsCancellationRequested || exception is ResponseBodyException { Error: ProxyError.ClientAborted })))
             return new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest);
         if (clockReason != ProxyError.None)
             return new(clockReason, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
         if (body?.ClientError is { } clientError)
-            return OfRequestBody(clientError);
+        {
+            // Kestrel's plain IOException is a stream that was reset; it may come before the server says that the client has gone.
+            return clientError.GetType() == typeof(IOException) && !RequestGuard.IsHttp1(context.Request)
+                ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
+                : OfRequestBody(clientError);
+        }
         if (exception is UpstreamException upstream)
             return new(upstream.Error, upstream.FailureClass, upstream.Error == ProxyError.ConnectTimeout ? 504 : 502);
 

@@ -153,9 +153,9 @@ internal static class ResponseBody
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
             if (result.IsCompleted)
-                throw new IOException("The client's connection is closed.");
+                throw new ResponseBodyException(ProxyError.ClientAborted, new IOException("The client's connection is closed."));
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e) when (e is not (OperationCanceledException or ResponseBodyException))
         {
             throw new ResponseBodyException(ProxyError.ResponseBodyClient, e);
         }
