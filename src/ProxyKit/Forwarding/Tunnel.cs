@@ -17,7 +17,6 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         var receiving = down.RunAsync();
         var bothClosed = Task.WhenAll(up.Closed, down.Closed);
         var stop = isWebSocket ? StopAsync(up, down, bothClosed, stopping) : Task.Delay(Timeout.Infinite, _end.Token);
-
         var left = LeftAsync(clientAborted);
 
         var first = await Task.WhenAny(sending, receiving, stop, left);
@@ -25,6 +24,9 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         // (Kestrel takes the end of that half for the end of the connection.)
         if (first == sending && sending.IsCompletedSuccessfully && !isWebSocket && !clientAborted.IsCancellationRequested)
             first = await Task.WhenAny(receiving, stop, left);
+        // The side that answered the close first must not take the other's answer from it.
+        if (isWebSocket && stopping.IsCancellationRequested && (first.IsCompletedSuccessfully || up.HasClosed || down.HasClosed))
+            await (first = stop);
         // The first failure is the cause; what it sets off in the other direction is not.
         var failure = first.IsFaulted || first.IsCanceled ? first : null;
         var cancelled = clock.Token.IsCancellationRequested; // nothing has moved for too long
@@ -81,13 +83,23 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         public async Task RunAsync()
         {
             var token = tunnel._end.Token;
+            var woken = false;
             // Thousands of connections idle on small buffers; one that is busy gets a large one.
             var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
             try
             {
                 while (true)
                 {
-                    var read = await source.ReadAsync(buffer, token);
+                    int read;
+                    try
+                    {
+                        read = await source.ReadAsync(buffer, token);
+                    }
+                    catch (OperationCanceledException) when (upwards && tunnel.IsWebSocket && !token.IsCancellationRequested && !woken)
+                    {
+                        woken = true; // Kestrel cancels pending reads when it stops, but the connection is still good for the close
+                        continue;
+                    }
                     if (read == 0)
                         return;
                     tunnel.Count(upwards, read);
