@@ -66,8 +66,12 @@ internal sealed class ExchangeClock
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
     public void HeadersReceived() => Enter(State.Body);
 
-    /// <summary>The connection is upgraded: only <see cref="TimeoutConfig.Idle"/> counts.</summary>
-    public void Upgraded() => Enter(State.Tunnel);
+    /// <summary>The connection is upgraded: only <see cref="TimeoutConfig.Idle"/> counts. A client that leaves is the tunnel's business.</summary>
+    public void Upgraded()
+    {
+        _aborted.Dispose();
+        Enter(State.Tunnel);
+    }
 
     public void Cancel(ProxyError reason)
     {

@@ -9,7 +9,7 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
 
     private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(clock.Token);
 
-    public async Task RunAsync(CancellationToken stopping)
+    public async Task RunAsync(CancellationToken clientAborted, CancellationToken stopping)
     {
         var up = new Direction(this, client, upstream, maskClose: true, upwards: true);
         var down = new Direction(this, upstream, client, maskClose: false, upwards: false);
@@ -17,16 +17,21 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         var receiving = down.RunAsync();
         var bothClosed = Task.WhenAll(up.Closed, down.Closed);
         var stop = isWebSocket ? StopAsync(up, down, bothClosed, stopping) : Task.Delay(Timeout.Infinite, _end.Token);
+        var left = LeftAsync(clientAborted);
 
-        var first = await Task.WhenAny(sending, receiving, stop);
+        var first = await Task.WhenAny(sending, receiving, stop, left);
         // A client may end its half of some other protocol and still want what comes; of a WebSocket nothing can follow.
-        if (first == sending && sending.IsCompletedSuccessfully && !isWebSocket)
-            first = await Task.WhenAny(receiving, stop);
+        // (Kestrel takes the end of that half for the end of the connection.)
+        if (first == sending && sending.IsCompletedSuccessfully && !isWebSocket && !clientAborted.IsCancellationRequested)
+            first = await Task.WhenAny(receiving, stop, left);
+        // The side that answered the close first must not take the other's answer from it.
+        if (isWebSocket && stopping.IsCancellationRequested && (first.IsCompletedSuccessfully || up.HasClosed || down.HasClosed))
+            await (first = stop);
         // The first failure is the cause; what it sets off in the other direction is not.
         var failure = first.IsFaulted || first.IsCanceled ? first : null;
-        var cancelled = clock.Token.IsCancellationRequested; // the client has gone, or nothing has moved for too long
+        var cancelled = clock.Token.IsCancellationRequested; // nothing has moved for too long
         await _end.CancelAsync();
-        await Task.WhenAll(sending, receiving, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(sending, receiving, stop, left).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _end.Dispose();
         up.Dispose();
         down.Dispose();
@@ -36,6 +41,14 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
             clock.Token.ThrowIfCancellationRequested();
         if (failure is not null && first != stop)
             await failure;
+    }
+
+    // What a client sent before it left is passed on, if the upstream takes it within a while.
+    private async Task LeftAsync(CancellationToken clientAborted)
+    {
+        using (var wake = CancellationTokenSource.CreateLinkedTokenSource(clientAborted, _end.Token))
+            await Task.Delay(Timeout.InfiniteTimeSpan, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.Delay(s_closeTimeout, time, _end.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     private async Task StopAsync(Direction up, Direction down, Task bothClosed, CancellationToken stopping)
@@ -70,13 +83,23 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         public async Task RunAsync()
         {
             var token = tunnel._end.Token;
+            var woken = false;
             // Thousands of connections idle on small buffers; one that is busy gets a large one.
             var buffer = ArrayPool<byte>.Shared.Rent(SmallBuffer);
             try
             {
                 while (true)
                 {
-                    var read = await source.ReadAsync(buffer, token);
+                    int read;
+                    try
+                    {
+                        read = await source.ReadAsync(buffer, token);
+                    }
+                    catch (OperationCanceledException) when (upwards && tunnel.IsWebSocket && !token.IsCancellationRequested && !woken)
+                    {
+                        woken = true; // Kestrel cancels pending reads when it stops, but the connection is still good for the close
+                        continue;
+                    }
                     if (read == 0)
                         return;
                     tunnel.Count(upwards, read);

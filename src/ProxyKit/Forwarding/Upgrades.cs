@@ -93,7 +93,7 @@ internal static class Upgrades
         try
         {
             var upstream = await response.Content.ReadAsStreamAsync(clock.Token);
-            await new Tunnel(client, upstream, isWebSocket, proxy, clock, services.Clocks.Time).RunAsync(services.Stopping);
+            await new Tunnel(client, upstream, isWebSocket, proxy, clock, services.Clocks.Time).RunAsync(context.RequestAborted, services.Stopping);
         }
         catch (Exception e)
         {

@@ -149,17 +149,70 @@ public class HttpVersionTests
         Assert.Equal("no", await response.Content.ReadAsStringAsync());
     }
 
-    [Fact]
-    public async Task An_answer_before_the_body_has_ended_waits_for_the_end_of_the_body_over_HTTP_1()
+    [Theory]
+    [InlineData(Wire.H2C, Wire.Http1)]
+    [InlineData(Wire.Http1, Wire.Http1)]
+    public async Task An_early_answer_of_an_HTTP_1_upstream_in_clear_text_reaches_the_client_at_once(Wire client, Wire upstream)
     {
-        // SocketsHttpHandler reads no response before it has sent the request: over HTTP/1.1 nothing streams both ways at once.
-        var answered = new TaskCompletionSource();
-        await using var upstream = new RawUpstream(async connection =>
+        await using var peer = await Peers.StartAsync(upstream, async context =>
         {
-            await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly");
-            answered.SetResult();
-            await Task.Delay(Timeout.Infinite, connection.Stopping);
+            await context.Request.Body.ReadExactlyAsync(new byte[4]);
+            context.Response.StatusCode = 403;
+            await context.Response.WriteAsync("no");
+        });
+        await using var proxy = await Peers.StartProxyAsync(client, peer.Url);
+        if (client == Wire.Http1)
+        {
+            // HttpClient would not read it before it has sent its own body.
+            using var raw = await RawClient.ConnectAsync(proxy.Port);
+            await raw.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n");
+            Assert.StartsWith("HTTP/1.1 403 ", await raw.ReadUntilAsync("no"));
+            return;
+        }
+        using var http = proxy.CreateClient(client);
+        using var body = new LiveContent();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = body, Version = client.Version(), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+
+        var sending = http.SendAsync(request);
+        await body.WriteAsync("some");
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await sending).StatusCode);
+    }
+
+    [Fact]
+    public async Task Request_and_response_stream_both_ways_at_once_to_an_HTTP_1_upstream_in_clear_text()
+    {
+        await using var echo = await StartEchoAsync(Wire.Http1);
+        await using var proxy = await Peers.StartProxyAsync(Wire.H2C, echo.Url);
+        using var http = proxy.CreateClient(Wire.H2C);
+        using var body = new LiveContent();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = body, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+
+        var sending = http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        await body.WriteAsync("00");
+        using var response = await sending;
+        var stream = await response.Content.ReadAsStreamAsync();
+        Assert.Equal("00", await stream.ReadSomeAsync(2));
+        for (var i = 1; i < 20; i++)
+        {
+            await body.WriteAsync($"{i:d2}");
+            Assert.Equal($"{i:d2}", await stream.ReadSomeAsync(2));
+        }
+        body.End();
+        Assert.Equal(0, await stream.ReadAsync(new byte[1]));
+    }
+
+    [Fact]
+    public async Task An_early_answer_of_an_HTTP_1_upstream_in_TLS_waits_for_the_end_of_the_body()
+    {
+        // SocketsHttpHandler reads no response before it has sent the request: over TLS and HTTP/1.1 nothing streams both ways at once.
+        var answered = new TaskCompletionSource();
+        await using var upstream = await Peers.StartAsync(Wire.Http1Tls, async context =>
+        {
+            await context.Response.WriteAsync("early");
+            await context.Response.Body.FlushAsync();
+            answered.TrySetResult();
+            await context.Request.Body.CopyToAsync(Stream.Null);
         });
         await using var proxy = await Peers.StartProxyAsync(Wire.H2C, upstream.Url);
         using var http = proxy.CreateClient(Wire.H2C);
@@ -175,15 +228,15 @@ public class HttpVersionTests
     }
 
     [Fact]
-    public async Task A_client_that_waits_for_an_early_answer_over_HTTP_1_gets_504_at_the_first_byte_limit_and_no_deadlock()
+    public async Task A_client_that_waits_for_an_early_answer_in_TLS_gets_504_at_the_first_byte_limit_and_no_deadlock()
     {
-        await using var upstream = new RawUpstream(async connection =>
+        await using var upstream = await Peers.StartAsync(Wire.Http1Tls, async context =>
         {
-            await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly");
-            await Task.Delay(Timeout.Infinite, connection.Stopping);
+            await context.Response.WriteAsync("early");
+            await context.Response.Body.FlushAsync();
+            await context.Request.Body.CopyToAsync(Stream.Null);
         });
-        await using var proxy = await Peers.StartProxyAsync(Wire.H2C, upstream.Url, r => r.WithTimeouts(t => t.Connect = t.FirstByte = TimeSpan.FromMilliseconds(200)));
+        await using var proxy = await Peers.StartProxyAsync(Wire.H2C, upstream.Url, r => r.WithTimeouts(t => t.Connect = t.FirstByte = TimeSpan.FromMilliseconds(300)));
         using var http = proxy.CreateClient(Wire.H2C);
         using var body = new LiveContent();
 

@@ -36,6 +36,7 @@ public class ShutdownTests
     [Fact]
     public async Task A_frame_that_is_under_way_when_the_host_stops_is_completed_before_the_close()
     {
+        var begun = new TaskCompletionSource();
         var received = new TaskCompletionSource<byte[]>();
         await using var upstream = new RawUpstream(async connection =>
         {
@@ -50,6 +51,8 @@ public class ShutdownTests
                 if (read == 0)
                     break;
                 all.Write(buffer, 0, read);
+                if (all.Length >= 30_000)
+                    begun.TrySetResult();
             }
             received.SetResult(all.ToArray());
             await connection.SendAsync(new string('d', 50_000));
@@ -60,10 +63,12 @@ public class ShutdownTests
         await using var proxy = await Peers.StartProxyAsync(Wire.Http1, upstream.Url);
         using var client = await RawClient.ConnectAsync(proxy.Port);
         await client.SendAsync(WebSockets.Handshake);
-        await client.ReadUntilAsync("\r\n\r\n");
+        var head = await client.ReadUntilAsync("\r\n\r\n");
+        var read = head.Length - head.IndexOf("\r\n\r\n", StringComparison.Ordinal) - 4; // of the upstream's half frame
         var frame = "\u0002\u00ff\0\0\0\0\0\u0001\u0086\u00a0\u0001\u0002\u0003\u0004" + new string('u', 100_000);
         await client.SendAsync(frame[..30_000]);
-        await ReadAsync(client, 50_000);
+        await ReadAsync(client, 50_010 - read);
+        await begun.Task.WaitAsync(Peers.Patience); // now both directions are in the middle of a frame
 
         var stopping = proxy.StopAsync();
         await client.SendAsync(frame[30_000..] + "\u0000\u0083\0\0\0\0end");
