@@ -38,7 +38,8 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (string.IsNullOrEmpty(route.ClusterId))
                 errors.Add($"{where} names no cluster: ClusterId is required.");
             else if (!clusterIds.Contains(route.ClusterId))
-                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds)}");
+                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds.Except(routes.Select(r => r.RouteId), StringComparer.OrdinalIgnoreCase))}"
+                    + (route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : ""));
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }

@@ -11,7 +11,7 @@ namespace ProxyKit;
 /// <param name="UnixSocketPath">The socket's path.</param>
 internal sealed record DestinationAddress(bool IsHttps, string Authority, string BasePath, string? UnixSocketPath)
 {
-    public const string Allowed = "http://host[:port][/base], https://host[:port][/base] or http://unix:/path/to/socket";
+    public const string Allowed = "http://host[:port][/base], https://host[:port][/base] or http://unix:/path/to/socket[:/base]";
 
     /// <summary>Scheme and authority and base path.</summary>
     public string Prefix { get; } = $"{(IsHttps ? "https" : "http")}://{Authority}{BasePath}";

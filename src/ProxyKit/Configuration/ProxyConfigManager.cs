@@ -114,6 +114,8 @@ internal sealed class ProxyConfigManager(
             .. configs.SelectMany(c => c.Clusters),
         ];
         errors.AddRange(codeRoutes.Routes.SelectMany(r => r.Builder.Errors));
+        errors.AddRange(codeRoutes.Routes.Where(r => r.Builder.OwnCluster is { Destinations.Count: 0 })
+            .Select(r => $"Route '{r.Builder.Route.RouteId}' has no destination: MapProxy takes addresses such as http://localhost:5001, or the name of a cluster."));
         errors.AddRange(configs.SelectMany(c => c.Errors));
         errors.AddRange(validator.Validate(routes, clusters));
         if (errors.Count == 0)

@@ -13,19 +13,19 @@ public interface IProxyForwarder
     /// <summary>Forwards the request as a route would, with its defaults.</summary>
     /// <param name="context">The request. Its response must not have started.</param>
     /// <param name="destination">An address such as <c>http://localhost:5001/base</c>. The request's path and query follow it.</param>
-    /// <returns>What became of it; the response has been written, errors too.</returns>
+    /// <remarks>Errors are answered too. What became of the request: <see cref="ProxyContextExtensions.GetProxyContext"/>.</remarks>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
     /// <exception cref="InvalidOperationException">The response has started.</exception>
-    Task<ProxyContext> ForwardAsync(HttpContext context, string destination);
+    Task ForwardAsync(HttpContext context, string destination);
 
     /// <summary>Forwards the request with these transforms.</summary>
     /// <param name="context">The request. Its response must not have started.</param>
     /// <param name="destination">An address.</param>
     /// <param name="transforms">Made once with <see cref="TransformBuilder.Build"/>, not anew for each request.</param>
-    /// <returns>What became of it; the response has been written, errors too.</returns>
+    /// <remarks>Errors are answered too. What became of the request: <see cref="ProxyContextExtensions.GetProxyContext"/>.</remarks>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
     /// <exception cref="InvalidOperationException">The response has started.</exception>
-    Task<ProxyContext> ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
+    Task ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
 }
 
 internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services) : IProxyForwarder, IDisposable
@@ -38,9 +38,9 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
     private readonly HttpMessageInvoker _invoker = handlers.Create(new ClusterConfig { ClusterId = Id });
     private readonly Http1Pools? _http1 = handlers.CreateHttp1(new ClusterConfig { ClusterId = Id });
 
-    public Task<ProxyContext> ForwardAsync(HttpContext context, string destination) => ForwardAsync(context, destination, ValueList<Transform>.Empty);
+    public Task ForwardAsync(HttpContext context, string destination) => ForwardAsync(context, destination, ValueList<Transform>.Empty);
 
-    public async Task<ProxyContext> ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms)
+    public async Task ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms)
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(destination);
@@ -65,7 +65,6 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         var proxy = new ProxyContext(forwarder.Route, model, services.Clocks.Time.GetTimestamp());
         context.Features.Set(proxy);
         await forwarder.ForwardAsync(context, proxy);
-        return proxy;
     }
 
     public void Dispose() => _http1?.Dispose();

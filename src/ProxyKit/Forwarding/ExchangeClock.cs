@@ -44,33 +44,32 @@ internal sealed class ExchangeClock
     /// <summary>Why the token is cancelled; <see cref="ProxyError.None"/> if it is not, or if neither client nor time is the reason.</summary>
     public ProxyError Reason { get; private set; }
 
-    public long Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
+    public void Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
     {
         lock (_lock)
         {
             _limits = limits;
             _total = total ?? limits.Total;
             _start = startTimestamp;
-            _lastActivity = _time.GetTimestamp();
+            _lastActivity = startTimestamp;
             _state = State.AwaitingHeaders;
             Arm();
         }
         // Outside the lock: it runs at once if the client is gone already.
         _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
-        return _lastActivity;
     }
 
     /// <summary>Something has moved.</summary>
     public void Touch() => Volatile.Write(ref _lastActivity, _time.GetTimestamp());
 
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
-    public void HeadersReceived() => Enter(State.Body);
+    public void HeadersReceived(long timestamp) => Enter(State.Body, timestamp);
 
     /// <summary>The connection is upgraded: only <see cref="TimeoutConfig.Idle"/> counts. A client that leaves is the tunnel's business.</summary>
     public void Upgraded()
     {
         _aborted.Dispose();
-        Enter(State.Tunnel);
+        Enter(State.Tunnel, _time.GetTimestamp());
     }
 
     public void Cancel(ProxyError reason)
@@ -87,12 +86,12 @@ internal sealed class ExchangeClock
     /// <summary>Ends what still runs of the exchange, for no reason that anybody is to be told.</summary>
     public void CancelExchange() => _cancellation.Cancel();
 
-    private void Enter(State state)
+    private void Enter(State state, long timestamp)
     {
         lock (_lock)
         {
             _state = state;
-            _lastActivity = _time.GetTimestamp();
+            _lastActivity = timestamp;
             Arm();
         }
     }

@@ -76,8 +76,9 @@ internal sealed class Forwarder
                 response = new HttpClientResponse(answer);
             else
                 return; // a request delegate has answered
-            proxy.TimeToFirstByte = _services.Clocks.Time.GetElapsedTime(proxy.StartTimestamp);
-            clock.HeadersReceived();
+            var received = _services.Clocks.Time.GetTimestamp();
+            proxy.TimeToFirstByte = _services.Clocks.Time.GetElapsedTime(proxy.StartTimestamp, received);
+            clock.HeadersReceived(received);
 
             phase = Phase.Headers;
             if (ResponseHeaders.Check(response, prepared.Upgrade is not null) is { } problem)

@@ -36,6 +36,11 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         if (prepared.IsGrpc || AcceptsTrailers(request))
             prepared.Headers.Add("TE", "trailers");
 
+        if (prepared.PeerIsTrusted)
+        {
+            foreach (var name in transforms.StaleForwardingHeaders)
+                prepared.Headers.Remove(name);
+        }
         foreach (var transform in transforms.Request)
             transform.Apply(context, prepared);
         return null;

@@ -52,7 +52,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
                 headers[name] = headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
             }
         }
-        headers["Via"] = _via.Append(via, response.Version);
+        headers.Via = _via.Append(via, response.Version);
     }
 
     private bool CopySpecial(HttpContext context, UpstreamResponse response, string name, ref StringValues value, ref StringValues via, LocationRewriter location)

@@ -15,6 +15,8 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
     {
         var old = Model;
         Model = model;
+        for (var i = 0; i < model.Destinations.Length; i++)
+            model.Destinations[i].Config = model.Config.Destinations[i];
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
@@ -35,7 +37,6 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
                 destination = new Destination(ClusterId, d, DestinationAddress.Parse(d.Address));
                 handlers.Register(destination.Target);
             }
-            destination.Config = d;
             return destination;
         }).ToArray();
 

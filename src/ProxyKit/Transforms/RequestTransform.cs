@@ -18,23 +18,25 @@ internal enum HeaderAction
 
 internal sealed record RequestHeaderTransform(HeaderAction Action, string Name, string Value) : RequestTransform
 {
-    public override void Apply(HttpContext context, PreparedRequest request)
+    public override void Apply(HttpContext context, PreparedRequest request) => Apply(request, Action, Name, Value);
+
+    public static void Apply(PreparedRequest request, HeaderAction action, string name, string value)
     {
-        if (Name.Equals("Host", StringComparison.OrdinalIgnoreCase))
+        if (name.Equals("Host", StringComparison.OrdinalIgnoreCase))
         {
-            request.Host = Action == HeaderAction.Remove ? null : Value;
+            request.Host = action == HeaderAction.Remove ? null : value;
             return;
         }
-        switch (Action)
+        switch (action)
         {
             case HeaderAction.Set:
-                request.Headers.Set(Name, Value);
+                request.Headers.Set(name, value);
                 break;
             case HeaderAction.Append:
-                request.Headers.Append(Name, Value);
+                request.Headers.Append(name, value);
                 break;
             default:
-                request.Headers.Remove(Name);
+                request.Headers.Remove(name);
                 break;
         }
     }
@@ -48,10 +50,7 @@ internal sealed record RequestHeaderRouteValueTransform(HeaderAction Action, str
             return;
         if (RequestGuard.HasControls(value))
             throw new InvalidOperationException($"Route value '{RouteValue}' holds a control character and cannot become a header.");
-        if (Action == HeaderAction.Set)
-            request.Headers.Set(Name, value);
-        else
-            request.Headers.Append(Name, value);
+        RequestHeaderTransform.Apply(request, Action, Name, value);
     }
 }
 

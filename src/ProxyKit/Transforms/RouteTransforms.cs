@@ -31,6 +31,9 @@ internal sealed class RouteTransforms
 
     public bool UseOriginalHost { get; private init; }
 
+    /// <summary>The forwarding headers that this proxy does not write: from then on they would tell less than the truth, even a trusted peer's.</summary>
+    public string[] StaleForwardingHeaders { get; private init; } = [];
+
     public bool RewriteLocation { get; private init; }
 
     public bool RewriteCookies { get; private init; }
@@ -85,6 +88,11 @@ internal sealed class RouteTransforms
             AllowedRequestHeaders = Allowed(HeaderTarget.Request),
             AllowedResponseHeaders = Allowed(HeaderTarget.Response),
             AllowedTrailers = Allowed(HeaderTarget.Trailer),
+            StaleForwardingHeaders = !request.Any(t => t is ForwardedTransform) && request.Any(t => t is XForwardedTransform { For: not ForwardedHeaderAction.Off })
+                ? ["Forwarded"]
+                : request.Any(t => t is ForwardedTransform { Action: not ForwardedHeaderAction.Off }) && !request.Any(t => t is XForwardedTransform)
+                    ? ["X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Prefix"]
+                    : [],
             UseOriginalHost = transforms.OfType<OriginalHostTransform>().LastOrDefault()?.UseOriginal ?? false,
             RewriteLocation = transforms.OfType<LocationRewriteTransform>().LastOrDefault()?.Rewrite ?? true,
             RewriteCookies = transforms.OfType<CookieRewriteTransform>().LastOrDefault()?.Rewrite ?? true,

@@ -1,5 +1,4 @@
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 
 namespace ProxyKit.Forwarding.Http1;
 
@@ -105,16 +104,31 @@ internal sealed class Http1Connection : IDisposable
 
     public int Unsent => _sendLength;
 
-    /// <summary>Sends what stands in the send buffer, if it is this caller's to send.</summary>
-    public ValueTask FlushAsync(bool isMine) => isMine ? FlushAsync() : ValueTask.CompletedTask;
-
     /// <summary>Sends what stands in the send buffer.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask FlushAsync()
+    public ValueTask FlushAsync()
     {
-        var sent = 0;
+        if (_sendLength == 0)
+            return ValueTask.CompletedTask;
+        var sending = _socket.SendAsync(_send.AsMemory(0, _sendLength), SocketFlags.None);
+        if (!sending.IsCompletedSuccessfully)
+            return FinishFlushAsync(sending);
+        var sent = sending.Result;
+        if (sent < _sendLength)
+            return FinishFlushAsync(new(sent));
+        Flushed();
+        return ValueTask.CompletedTask;
+    }
+
+    private async ValueTask FinishFlushAsync(ValueTask<int> sending)
+    {
+        var sent = await sending;
         while (sent < _sendLength)
             sent += await _socket.SendAsync(_send.AsMemory(sent, _sendLength - sent), SocketFlags.None);
+        Flushed();
+    }
+
+    private void Flushed()
+    {
         _sendLength = 0;
         if (_send.Length > 64 * 1024)
             _send = new byte[InitialSend];

@@ -58,8 +58,12 @@ internal sealed class Http1Exchange : UpstreamResponse
                 connection.BeginExchange(cancellationToken);
                 exchange.WriteHead(request, destination);
                 exchange.StartBody(request, cancellationToken);
-                await connection.FlushAsync(exchange._sending is null);
-                await connection.Response.ReadHeadAsync(HttpMethods.IsHead(request.Method), exchange._continue);
+                if (exchange._sending is null)
+                    await connection.FlushAsync();
+                var response = connection.Response;
+                response.Begin(HttpMethods.IsHead(request.Method));
+                while (!response.TryParse(exchange._continue))
+                    response.Received(await connection.FillAsync());
                 exchange._answered = true;
                 return exchange;
             }

@@ -46,16 +46,15 @@ internal sealed class Http1Pool : IDisposable
     public int MaxHeadBytes => _config.MaxResponseHeadersLength * 1024;
 
     /// <summary>A connection that idles, or a new one.</summary>
-    public async ValueTask<Http1Connection> RentAsync(bool fresh, CancellationToken cancellationToken)
+    public ValueTask<Http1Connection> RentAsync(bool fresh, CancellationToken cancellationToken) =>
+        _slots is null && !fresh && TryTake() is { } idle ? new(idle) : RentSlowAsync(fresh, cancellationToken);
+
+    private async ValueTask<Http1Connection> RentSlowAsync(bool fresh, CancellationToken cancellationToken)
     {
         if (_slots is not null)
             await _slots.WaitAsync(cancellationToken);
-        while (!fresh && TryTake() is { } idle)
-        {
-            if (idle.IsAlive && !IsTooOld(idle, _time.GetTimestamp()))
-                return idle;
-            idle.Dispose();
-        }
+        if (!fresh && TryTake() is { } idle)
+            return idle;
         try
         {
             return new(await ConnectAsync(cancellationToken), this);
@@ -101,15 +100,22 @@ internal sealed class Http1Pool : IDisposable
             connection.Dispose();
     }
 
+    // The one that was used last and is still good for an exchange; those that are not are closed on the way.
     private Http1Connection? TryTake()
     {
-        lock (_lock)
+        while (true)
         {
-            if (_idle.Count == 0)
-                return null;
-            var connection = _idle[^1];
-            _idle.RemoveAt(_idle.Count - 1);
-            return connection;
+            Http1Connection connection;
+            lock (_lock)
+            {
+                if (_idle.Count == 0)
+                    return null;
+                connection = _idle[^1];
+                _idle.RemoveAt(_idle.Count - 1);
+            }
+            if (connection.IsAlive && !IsTooOld(connection, _time.GetTimestamp()))
+                return connection;
+            connection.Dispose();
         }
     }
 

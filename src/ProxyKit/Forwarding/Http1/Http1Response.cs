@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
-using System.Runtime.CompilerServices;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Configuration;
@@ -16,7 +15,7 @@ namespace ProxyKit.Forwarding.Http1;
 internal sealed class Http1Response(Http1Connection connection)
 {
     private HeaderField[] _previous = new HeaderField[16];
-    private int _headBytes;
+    private int _headBytes, _interim;
     private bool _hasStatusLine, _isHttp10, _close, _keepAlive, _isHead;
     private bool _chunked, _untilClose;
     private long _remaining;          // of the body, or of the chunk
@@ -67,28 +66,39 @@ internal sealed class Http1Response(Http1Connection connection)
             _complete = true;
     }
 
-    /// <summary>Reads heads until a final one; <paramref name="onContinue"/> is told of a 100.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask ReadHeadAsync(bool isHead, TaskCompletionSource? onContinue)
+    /// <summary>Makes ready for the response of another request.</summary>
+    public void Begin(bool isHead)
     {
         _isHead = isHead;
-        for (var interim = 0; ; interim++)
+        _interim = 0;
+        Reset();
+    }
+
+    /// <summary>Parses what has been received. True when a final head is there; <paramref name="onContinue"/> is told of a 100 before it.</summary>
+    public bool TryParse(TaskCompletionSource? onContinue)
+    {
+        while (TryParseHead())
         {
-            Begin();
-            while (!TryParseHead())
-            {
-                if (!connection.Filled(await connection.FillAsync()))
-                    throw new UpstreamException(ProxyError.Request, FailureClass.Unanswered, "The destination closed the connection before it had answered.");
-            }
             if (StatusCode >= 200)
-                break;
+            {
+                DetermineFraming();
+                return true;
+            }
             // RFC 9110 §15.2: any number of interim responses may come; this many do not.
-            if (StatusCode == 101 || interim == 32)
+            if (StatusCode == 101 || ++_interim > 32)
                 throw Invalid(StatusCode == 101 ? "a 101 that nobody asked for" : "no end of interim responses");
             if (StatusCode == 100)
                 onContinue?.TrySetResult();
+            Reset();
         }
-        DetermineFraming();
+        return false;
+    }
+
+    /// <summary>Takes note of what was received for the head.</summary>
+    public void Received(int read)
+    {
+        if (!connection.Filled(read))
+            throw new UpstreamException(ProxyError.Request, FailureClass.Unanswered, "The destination closed the connection before it had answered.");
     }
 
     public async ValueTask<int> ReadAsync(Memory<byte> memory)
@@ -114,7 +124,7 @@ internal sealed class Http1Response(Http1Connection connection)
         return read;
     }
 
-    private void Begin()
+    private void Reset()
     {
         // The fields of the last response serve as a guess at those of this one.
         var fields = Headers.Fields;
