@@ -35,8 +35,8 @@ public sealed class ReverseProxyOptions
     public PathForwarding PathForwarding { get; set; }
 
     /// <summary>
-    /// Sets Kestrel to read and write header bytes above 0x7F one to one (latin-1), and to send no <c>Server</c> header of its own. It is the whole server's
-    /// setting, not only proxied routes'. Default: true.
+    /// Sets Kestrel to read and write header bytes above 0x7F one to one (latin-1), to keep the names in <c>Connection</c> (fields of one hop, which are
+    /// dropped), and to send no <c>Server</c> header of its own. It is the whole server's setting, not only proxied routes'. Default: true.
     /// </summary>
     public bool ConfigureKestrel { get; set; } = true;
 }
