@@ -22,7 +22,7 @@ public enum Wire
 internal static class Peers
 {
     /// <summary>Nothing here takes longer, unless it hangs.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     public static bool IsTls(this Wire wire) => wire is Wire.Http1Tls or Wire.H2Tls;
 

@@ -45,7 +45,7 @@ public class ForwardedHeadersTests
         Assert.Equal("xn--mller-kva.test", (await SendAsync("10.1.2.3", configure: c => c.Request.Host = new("müller.test")))["X-Forwarded-Host"]);
 
     public static readonly TheoryData<string> Claims = new(
-        "X-Forwarded-Prefix", "X-Forwarded-Server", "x-forwarded-user", "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For",
+        "X-Forwarded-Prefix", "X-Forwarded-Server", "x-forwarded-user", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For",
         "X-Original-Host", "X-Original-Proto", "X-Original-Prefix", "X-Client-Cert");
 
     [Theory]
@@ -57,6 +57,13 @@ public class ForwardedHeadersTests
     [MemberData(nameof(Claims))]
     public async Task What_a_trusted_peer_claims_is_passed_on(string header) =>
         Assert.Equal("claimed", (await SendAsync("10.1.2.3", trusted: "10.0.0.0/8", headers: (header, "claimed")))[header]);
+
+    [Theory]
+    [InlineData(false, "Forwarded")]
+    [InlineData(true, "X-Forwarded-For")]
+    [InlineData(true, "X-Forwarded-Prefix")]
+    public async Task The_family_that_this_proxy_does_not_write_goes_even_from_a_trusted_peer(bool forwarded, string header) =>
+        Assert.Null((await SendAsync("10.1.2.3", trusted: "10.0.0.0/8", transforms: forwarded ? t => t.UseForwarded() : null, headers: (header, "claimed")))[header]);
 
     [Theory]
     [InlineData("Proxy")]
