@@ -23,6 +23,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.AddLogging();
         services.AddMetrics();
         services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<ContentFiles>();
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();

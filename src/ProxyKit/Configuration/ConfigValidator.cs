@@ -14,7 +14,7 @@ using ProxyKit.Transforms;
 namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options)
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files)
 {
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters)
     {
@@ -26,7 +26,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         {
             if (!clusterIds.Add(cluster.ClusterId))
                 errors.Add($"Cluster '{cluster.ClusterId}' is configured twice. Cluster names are unique over all sources.");
-            ClusterValidator.Validate(cluster, errors);
+            ClusterValidator.Validate(cluster, files, errors);
         }
 
         var routeIds = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
@@ -116,7 +116,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         {
             if (!ErrorPages.IsValidKey(status))
                 errors.Add($"{where}: ErrorPages: '{status}' is not a status of 4xx or 5xx, such as 502, 5xx or default.");
-            if (!File.Exists(path))
+            if (!files.Exists(path))
                 errors.Add($"{where}: ErrorPages: the file '{path}' for {status} does not exist.");
         }
         foreach (var transform in route.Transforms)
@@ -153,7 +153,7 @@ internal static class ClusterValidator
 {
     private static readonly Version[] s_versions = [HttpVersion.Version10, HttpVersion.Version11, HttpVersion.Version20, HttpVersion.Version30];
 
-    public static void Validate(ClusterConfig cluster, List<string> errors)
+    public static void Validate(ClusterConfig cluster, ContentFiles files, List<string> errors)
     {
         var where = $"Cluster '{cluster.ClusterId}'";
         var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
@@ -168,7 +168,7 @@ internal static class ClusterValidator
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Host '{host}' is not a host name.");
         }
         ValidateTimeouts(where, cluster.Timeouts, errors);
-        ValidateHttpClient(where, cluster.HttpClient, errors);
+        ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
     }
@@ -189,7 +189,7 @@ internal static class ClusterValidator
         }
     }
 
-    private static void ValidateHttpClient(string where, HttpClientConfig client, List<string> errors)
+    private static void ValidateHttpClient(string where, HttpClientConfig client, ContentFiles files, List<string> errors)
     {
         if (client.MaxConnectionsPerServer is < 1)
             errors.Add($"{where}: HttpClient.MaxConnectionsPerServer is {client.MaxConnectionsPerServer}; it must be at least 1.");
@@ -210,7 +210,7 @@ internal static class ClusterValidator
             ("TrustedCertificateAuthorities", client.TrustedCertificateAuthorities), ("ClientCertificate.Path", client.ClientCertificate?.Path), ("ClientCertificate.KeyPath", client.ClientCertificate?.KeyPath),
         })
         {
-            if (path is not null && !File.Exists(path))
+            if (path is not null && !files.Exists(path))
                 errors.Add($"{where}: HttpClient.{name}: the file '{path}' does not exist.");
         }
     }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.StaticFiles;
+using ProxyKit.Configuration;
 
 namespace ProxyKit.Forwarding;
 
@@ -9,10 +10,10 @@ internal sealed class ErrorPages
 {
     private readonly Dictionary<string, (byte[] Body, string ContentType)> _pages = new(StringComparer.OrdinalIgnoreCase);
 
-    public ErrorPages(ValueMap paths)
+    public ErrorPages(ValueMap paths, ContentFiles files)
     {
         foreach (var (status, path) in paths)
-            _pages[status] = (File.ReadAllBytes(path), new FileExtensionContentTypeProvider().TryGetContentType(path, out var type) ? type : "text/html");
+            _pages[status] = (File.ReadAllBytes(files.Resolve(path)), new FileExtensionContentTypeProvider().TryGetContentType(path, out var type) ? type : "text/html");
     }
 
     public static bool IsValidKey(string key) =>

@@ -7,9 +7,9 @@ using ProxyKit.Diagnostics;
 namespace ProxyKit.Forwarding;
 
 /// <summary>The proxy's own answers. They say what happened, never where or why in words of the upstream.</summary>
-internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, string pseudonym, ProxyLog log)
+internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, ForwarderServices services)
 {
-    private readonly ErrorPages _pages = new(route.ErrorPages);
+    private readonly ErrorPages _pages = new(route.ErrorPages, services.Files);
 
     public Task RejectAsync(HttpContext context, ProxyContext proxy, Rejection rejection)
     {
@@ -40,13 +40,13 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
     }
 
     public void AddReceivedStatus(HttpContext context, int status) =>
-        Append(context, string.Create(CultureInfo.InvariantCulture, $"{pseudonym}; received-status={status}"));
+        Append(context, string.Create(CultureInfo.InvariantCulture, $"{services.Options.Pseudonym}; received-status={status}"));
 
     private async Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
     {
         context.Response.StatusCode = status;
         if (route.ProxyStatus)
-            Append(context, $"{pseudonym}; error={ErrorType(proxy.Error)}");
+            Append(context, $"{services.Options.Pseudonym}; error={ErrorType(proxy.Error)}");
         foreach (var transform in transforms.Response)
             transform.Apply(context.Response.Headers, status);
         foreach (var run in transforms.ResponseDelegates)
@@ -59,7 +59,7 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             {
                 // The client still gets the error that there was. A delegate that caused it has been logged.
                 if (e is not OperationCanceledException && proxy.Error != ProxyError.ResponseCreation)
-                    log.ErrorTransformFailed(route.RouteId, e);
+                    services.Log.ErrorTransformFailed(route.RouteId, e);
             }
         }
         if (!context.Response.HasStarted)

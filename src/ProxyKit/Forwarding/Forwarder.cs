@@ -20,6 +20,7 @@ internal sealed class Forwarder
     private readonly RequestPreparer _preparer;
     private readonly ResponseHeaders _responseHeaders;
     private readonly ErrorResponder _errors;
+    private readonly ResponseDelivery _delivery;
     private readonly ForwarderServices _services;
 
     public Forwarder(RouteConfig route, ForwarderServices services)
@@ -29,7 +30,8 @@ internal sealed class Forwarder
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
         _responseHeaders = new(_transforms, services.Options);
-        _errors = new(route, _transforms, services.Options.Pseudonym, services.Log);
+        _errors = new(route, _transforms, services);
+        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null);
     }
 
     public RouteConfig Route => _route;
@@ -87,7 +89,7 @@ internal sealed class Forwarder
             if (prepared.Upgrade is not null && Upgrades.IsAccepted(response.Message!))
                 await Upgrades.TunnelAsync(context, proxy, response, _responseHeaders, _transforms, clock, _services);
             else
-                await DeliverAsync(context, proxy, prepared, response, clock);
+                await _delivery.DeliverAsync(context, proxy, prepared, response, clock);
         }
         catch (PhaseException e)
         {
@@ -155,84 +157,6 @@ internal sealed class Forwarder
         return new(context, proxy, clock, context.Request.ContentLength, flushEachWrite: prepared.IsGrpc);
     }
 
-    private async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, UpstreamResponse response, ExchangeClock clock)
-    {
-        var status = response.StatusCode;
-        _responseHeaders.Copy(context, response, new LocationRewriter(context, proxy, _transforms));
-        if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
-            && reason != Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status)
-            && !RequestGuard.HasControls(reason)
-            && context.Features.Get<IHttpResponseFeature>() is { } feature)
-            feature.ReasonPhrase = reason;
-        if (_route.ProxyStatus)
-            _errors.AddReceivedStatus(context, status);
-
-        foreach (var transform in _transforms.Response)
-            transform.Apply(context.Response.Headers, status);
-        var suppressBody = false;
-        foreach (var run in _transforms.ResponseDelegates)
-        {
-            var transformContext = new ResponseTransformContext(context, response.Message, clock.Token);
-            try
-            {
-                await run(transformContext);
-            }
-            catch (Exception e) when (clock.Reason == ProxyError.None)
-            {
-                throw new PhaseException(Phase.ResponseTransforms, e);
-            }
-            suppressBody |= transformContext.SuppressResponseBody;
-        }
-
-        if (!suppressBody && HasBody(context.Request.Method, status))
-        {
-            if (!proxy.Cluster.HttpRequest.AllowResponseBuffering)
-                context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-            try
-            {
-                await ResponseBody.CopyAsync(response, context, proxy, clock);
-            }
-            catch (Exception e)
-            {
-                throw new PhaseException(Phase.Body, e);
-            }
-        }
-        await DeliverTrailersAsync(context, response, isRead: !suppressBody && HasBody(context.Request.Method, status), clock);
-        if (!suppressBody && !response.EndsRequest && prepared.Body is { Completion: { IsCompleted: false } sending })
-        {
-            // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
-            await context.Response.CompleteAsync();
-            await ObserveAsync(sending);
-        }
-    }
-
-    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, bool isRead, ExchangeClock clock)
-    {
-        if (isRead)
-        {
-            try
-            {
-                await response.ReadTrailersAsync(clock.Token);
-            }
-            catch (Exception e)
-            {
-                throw new PhaseException(Phase.Body, e);
-            }
-        }
-        if (response.Trailers.Count + _transforms.Trailers.Length + _transforms.TrailerDelegates.Length == 0)
-            return;
-        if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
-            return; // Kestrel sends none over HTTP/1.1
-        _responseHeaders.CopyTrailers(response, trailers);
-        foreach (var transform in _transforms.Trailers)
-            transform.Apply(trailers, response.StatusCode);
-        foreach (var run in _transforms.TrailerDelegates)
-            await run(new(context, response.Message, clock.Token));
-    }
-
-    // RFC 9110 §6.4.1
-    private static bool HasBody(string method, int status) => !HttpMethods.IsHead(method) && status is >= 200 and not 204 and not 205 and not 304;
-
     private async Task FailAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, Phase phase, Exception exception, UpstreamResponse? response)
     {
         var failure = Failure.Of(exception, phase, prepared.Body, clock.Reason, context);
@@ -268,10 +192,8 @@ internal sealed class Forwarder
         if (body is not { Completion.IsCompleted: false })
             return;
         clock.CancelExchange();
-        await ObserveAsync(body.Completion!);
+        await body.Completion!.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
-
-    private static async Task ObserveAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
     private sealed class PreparedPolicy : PooledObjectPolicy<PreparedRequest>
     {

@@ -8,6 +8,7 @@ internal sealed class ForwarderServices(
     Microsoft.Extensions.Logging.ILoggerFactory loggers,
     ProxyTracing tracing,
     ExchangeClock.Pool clocks,
+    Configuration.ContentFiles files,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
     public ReverseProxyOptions Options { get; } = options.Value;
@@ -21,6 +22,8 @@ internal sealed class ForwarderServices(
     public ProxyTracing Tracing { get; } = tracing;
 
     public ExchangeClock.Pool Clocks { get; } = clocks;
+
+    public Configuration.ContentFiles Files { get; } = files;
 
     public CancellationToken Stopping { get; } = lifetime?.ApplicationStopping ?? CancellationToken.None;
 }

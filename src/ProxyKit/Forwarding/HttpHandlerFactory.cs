@@ -4,11 +4,12 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using ProxyKit.Configuration;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>Makes the connection pool of a cluster.</summary>
-internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time)
+internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time, ContentFiles files)
 {
     private readonly ConcurrentDictionary<string, string> _unixSockets = new(StringComparer.OrdinalIgnoreCase);
 
@@ -74,7 +75,7 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
         }
     }
 
-    private static void ConfigureTls(SslClientAuthenticationOptions tls, HttpClientConfig config)
+    private void ConfigureTls(SslClientAuthenticationOptions tls, HttpClientConfig config)
     {
         if (config.SslProtocols is { } protocols)
             tls.EnabledSslProtocols = protocols;
@@ -87,18 +88,20 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
         else if (config.TrustedCertificateAuthorities is { } path)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            policy.CustomTrustStore.ImportFromPemFile(path);
+            policy.CustomTrustStore.ImportFromPemFile(files.Resolve(path));
             tls.CertificateChainPolicy = policy;
         }
     }
 
-    internal static X509Certificate2 LoadCertificate(ClientCertificateConfig config)
+    private X509Certificate2 LoadCertificate(ClientCertificateConfig config)
     {
+        var path = files.Resolve(config.Path);
+        var keyPath = config.KeyPath is null ? null : files.Resolve(config.KeyPath);
         if (config.Path.EndsWith(".pfx", StringComparison.OrdinalIgnoreCase) || config.Path.EndsWith(".p12", StringComparison.OrdinalIgnoreCase))
-            return X509CertificateLoader.LoadPkcs12FromFile(config.Path, config.Password);
+            return X509CertificateLoader.LoadPkcs12FromFile(path, config.Password);
         using var pem = config.Password is null
-            ? X509Certificate2.CreateFromPemFile(config.Path, config.KeyPath)
-            : X509Certificate2.CreateFromEncryptedPemFile(config.Path, config.Password, config.KeyPath);
+            ? X509Certificate2.CreateFromPemFile(path, keyPath)
+            : X509Certificate2.CreateFromEncryptedPemFile(path, config.Password, keyPath);
         // SslStream on Windows cannot use the ephemeral key of a PEM file.
         return X509CertificateLoader.LoadPkcs12(pem.Export(X509ContentType.Pkcs12), null);
     }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProxyKit;
+using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 using ProxyKit.Testing;
 
@@ -16,7 +17,7 @@ public static class ProxyKitTestingServiceCollectionExtensions
         return services.Replace(ServiceDescriptor.Singleton<HttpHandlerFactory>(new TestHandlerFactory(destinations)));
     }
 
-    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([], TimeProvider.System)
+    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([], TimeProvider.System, new ContentFiles())
     {
         public override ProxyKit.Forwarding.Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) => null;
 

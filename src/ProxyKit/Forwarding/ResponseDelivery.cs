@@ -1,0 +1,88 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+using ProxyKit.Transforms;
+
+namespace ProxyKit.Forwarding;
+
+/// <summary>The third part: <see cref="UpstreamResponse"/> to HttpContext.</summary>
+internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus)
+{
+    public async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, UpstreamResponse response, ExchangeClock clock)
+    {
+        var status = response.StatusCode;
+        headers.Copy(context, response, new LocationRewriter(context, proxy, transforms));
+        if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
+            && reason != ReasonPhrases.GetReasonPhrase(status)
+            && !RequestGuard.HasControls(reason)
+            && context.Features.Get<IHttpResponseFeature>() is { } feature)
+            feature.ReasonPhrase = reason;
+        proxyStatus?.AddReceivedStatus(context, status);
+
+        foreach (var transform in transforms.Response)
+            transform.Apply(context.Response.Headers, status);
+        var suppressBody = false;
+        foreach (var run in transforms.ResponseDelegates)
+        {
+            var transformContext = new ResponseTransformContext(context, response.Message, clock.Token);
+            try
+            {
+                await run(transformContext);
+            }
+            catch (Exception e) when (clock.Reason == ProxyError.None)
+            {
+                throw new PhaseException(Phase.ResponseTransforms, e);
+            }
+            suppressBody |= transformContext.SuppressResponseBody;
+        }
+
+        var hasBody = !suppressBody && HasBody(context.Request.Method, status);
+        if (hasBody)
+        {
+            if (!proxy.Cluster.HttpRequest.AllowResponseBuffering)
+                context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+            try
+            {
+                await ResponseBody.CopyAsync(response, context, proxy, clock);
+            }
+            catch (Exception e)
+            {
+                throw new PhaseException(Phase.Body, e);
+            }
+        }
+        await DeliverTrailersAsync(context, response, hasBody, clock);
+        if (!suppressBody && !response.EndsRequest && prepared.Body is { Completion: { IsCompleted: false } sending })
+        {
+            // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
+            await context.Response.CompleteAsync();
+            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, bool hasBody, ExchangeClock clock)
+    {
+        if (hasBody)
+        {
+            try
+            {
+                await response.ReadTrailersAsync(clock.Token);
+            }
+            catch (Exception e)
+            {
+                throw new PhaseException(Phase.Body, e);
+            }
+        }
+        if (response.Trailers.Count + transforms.Trailers.Length + transforms.TrailerDelegates.Length == 0)
+            return;
+        if (context.Features.Get<IHttpResponseTrailersFeature>() is not { Trailers: { IsReadOnly: false } trailers })
+            return; // Kestrel sends none over HTTP/1.1
+        headers.CopyTrailers(response, trailers);
+        foreach (var transform in transforms.Trailers)
+            transform.Apply(trailers, response.StatusCode);
+        foreach (var run in transforms.TrailerDelegates)
+            await run(new(context, response.Message, clock.Token));
+    }
+
+    // RFC 9110 §6.4.1
+    private static bool HasBody(string method, int status) => !HttpMethods.IsHead(method) && status is >= 200 and not 204 and not 205 and not 304;
+}
