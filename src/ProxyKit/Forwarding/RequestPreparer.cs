@@ -43,6 +43,10 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         }
         foreach (var transform in transforms.Request)
             transform.Apply(context, prepared);
+        // The client's own target was checked; what a middleware or a transform made of it goes onto the wire as it is.
+        if (prepared.Path.AsSpan().ContainsAnyExceptInRange('!', '~') || prepared.Query.AsSpan().ContainsAnyExceptInRange('!', '~')
+            || (prepared.Host is { } host && host.AsSpan().ContainsAnyExceptInRange('!', '~')))
+            throw new InvalidOperationException("The path, query or host to forward holds a control, a space or a character that is not ASCII; it has to be percent-encoded.");
         return null;
     }
 
