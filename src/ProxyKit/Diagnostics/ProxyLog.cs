@@ -32,10 +32,12 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
         }
         if (!_logger.IsEnabled(LogLevel.Warning))
             return;
+        // The network's failures say all in one line, and there can be thousands; a stack trace helps where the user's own code has failed.
+        var trace = proxy.Error is ProxyError.RequestCreation or ProxyError.ResponseCreation || _logger.IsEnabled(LogLevel.Debug) ? exception : null;
         if (proxy.FailureClass == FailureClass.ResponseStarted)
-            ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);
+            ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Innermost(exception), trace);
         else
-            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Innermost(exception), exception);
+            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Innermost(exception), trace);
     }
 
     public void Upgraded(string protocol, ProxyContext proxy) => ConnectionUpgraded(proxy.Route.RouteId, proxy.Destination?.Name, protocol);
@@ -44,7 +46,8 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     {
         while (exception?.InnerException is { } inner)
             exception = inner;
-        return exception?.Message;
+        // It may quote what a peer sent.
+        return exception is null ? null : RequestGuard.WithoutControls(exception.Message);
     }
 
     [LoggerMessage(1, LogLevel.Information, "Route {RouteId}: {Method} request refused with {StatusCode}: {Reason}", EventName = "RequestRejected")]

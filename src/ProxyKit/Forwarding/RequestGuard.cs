@@ -17,6 +17,13 @@ internal static class RequestGuard
 
     public static bool HasControls(string value) => value.AsSpan().ContainsAny(s_controls);
 
+    /// <summary>The text with a space in the place of each control (RFC 9110 §5.5).</summary>
+    public static string WithoutControls(string text) => !HasControls(text) ? text : string.Create(text.Length, text, static (span, text) =>
+    {
+        for (var i = 0; i < span.Length; i++)
+            span[i] = s_controls.Contains(text[i]) ? ' ' : text[i];
+    });
+
     /// <summary>Null if the request may be forwarded.</summary>
     public static Rejection? Check(HttpContext context, string rawTarget, RouteConfig route, ReverseProxyOptions options)
     {

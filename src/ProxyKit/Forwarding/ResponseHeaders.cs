@@ -103,22 +103,16 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         return array;
     }
 
-    // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error (RFC 9110 §5.5: replace with SP).
+    // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error.
     private static StringValues WithoutControls(StringValues value)
     {
         if (value.Count <= 1)
-            return RequestGuard.HasControls(value.ToString()) ? Clean(value.ToString()) : value;
+            return RequestGuard.HasControls(value.ToString()) ? RequestGuard.WithoutControls(value.ToString()) : value;
         for (var i = 0; i < value.Count; i++)
         {
             if (value[i] is { } line && RequestGuard.HasControls(line))
-                return value.Select(v => Clean(v!)).ToArray();
+                return value.Select(v => RequestGuard.WithoutControls(v!)).ToArray();
         }
         return value;
-
-        static string Clean(string text) => string.Create(text.Length, text, static (span, text) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-                span[i] = text[i] is '\t' or >= ' ' and not '\u007f' ? text[i] : ' ';
-        });
     }
 }
