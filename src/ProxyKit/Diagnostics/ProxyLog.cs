@@ -44,7 +44,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     {
         while (exception?.InnerException is { } inner)
             exception = inner;
-        return exception?.Message;
+        return exception is null ? null : RequestGuard.WithoutControls(exception.Message); // which may quote an upstream
     }
 
     [LoggerMessage(1, LogLevel.Information, "Route {RouteId}: {Method} request refused with {StatusCode}: {Reason}", EventName = "RequestRejected")]

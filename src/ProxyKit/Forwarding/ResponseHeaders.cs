@@ -19,7 +19,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
             return "a 101 that nobody asked for";
         var codings = response.Headers.Get("Transfer-Encoding");
         if (codings.Count > 0 && !codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase))
-            return $"the Transfer-Encoding '{codings}'";
+            return $"the Transfer-Encoding '{RequestGuard.WithoutControls(codings.ToString())}'";
         return null;
     }
 
@@ -107,18 +107,12 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
     private static StringValues WithoutControls(StringValues value)
     {
         if (value.Count <= 1)
-            return RequestGuard.HasControls(value.ToString()) ? Clean(value.ToString()) : value;
+            return RequestGuard.HasControls(value.ToString()) ? RequestGuard.WithoutControls(value.ToString()) : value;
         for (var i = 0; i < value.Count; i++)
         {
             if (value[i] is { } line && RequestGuard.HasControls(line))
-                return value.Select(v => Clean(v!)).ToArray();
+                return value.Select(v => RequestGuard.WithoutControls(v!)).ToArray();
         }
         return value;
-
-        static string Clean(string text) => string.Create(text.Length, text, static (span, text) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-                span[i] = text[i] is '\t' or >= ' ' and not '\u007f' ? text[i] : ' ';
-        });
     }
 }
