@@ -98,20 +98,23 @@ internal sealed class ExchangeClock
 
     private void OnTimer()
     {
-        ProxyError reason;
         lock (_lock)
         {
             _due = long.MaxValue;
             if (_state == State.Stopped)
                 return;
-            (var due, reason) = NextLimit();
+            var (due, reason) = NextLimit();
             if (_time.GetTimestamp() < due)
             {
                 Arm();
                 return;
             }
+            // Decided under this lock: once it is released, the clock may be another request's.
+            if (Reason != ProxyError.None)
+                return;
+            Reason = reason;
         }
-        Cancel(reason);
+        _cancellation.Cancel();
     }
 
     private void Arm()

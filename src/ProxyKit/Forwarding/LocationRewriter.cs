@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Transforms;
@@ -112,7 +113,7 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
         if (semicolon < 0)
             return cookie;
         var changed = false;
-        var result = cookie[..semicolon];
+        var result = new StringBuilder(cookie.Length).Append(cookie, 0, semicolon);
         foreach (var attribute in cookie[(semicolon + 1)..].Split(';'))
         {
             var text = attribute;
@@ -132,9 +133,9 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
                     text = $" Path={(mapped.Length > 1 ? mapped.TrimEnd('/') : mapped)}";
                 }
             }
-            result += ";" + text;
+            result.Append(';').Append(text);
         }
-        return changed ? result : cookie;
+        return changed ? result.ToString() : cookie;
     }
 
     private bool IsInternalDomain(ReadOnlySpan<char> domain)

@@ -96,7 +96,7 @@ internal static class PathEncoding
     }
 
     // A server that does not resolve dot segments (TestServer, a middleware's own path) must not make us send any.
-    private static bool HasDotSegment(string path)
+    public static bool HasDotSegment(string path)
     {
         for (var i = path.IndexOf("/.", StringComparison.Ordinal); i >= 0; i = path.IndexOf("/.", i + 1, StringComparison.Ordinal))
         {

@@ -1,6 +1,7 @@
 using System.Buffers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Configuration;
 
 namespace ProxyKit.Forwarding;
 
@@ -47,13 +48,19 @@ internal static class RequestGuard
         var canonical = HttpMethods.GetCanonicalizedValue(method);
         if (!ReferenceEquals(canonical, method) && canonical != method)
             return new(501, "a method in the wrong case"); // RFC 9110 §9.1: methods are case-sensitive
+        if (!Tokens.IsToken(method))
+            return new(400, "a method that is not a token"); // not the server's, but a middleware may have taken it from a header
         if (HttpMethods.IsTrace(canonical) || (HttpMethods.IsConnect(canonical) && !IsExtendedConnect(context, route)))
             return new(405, "a method that is not forwarded", Close: HttpMethods.IsConnect(canonical));
 
         if (rawTarget is "*")
             return new(400, "a request for the server itself (OPTIONS *)");
-        if (rawTarget.AsSpan().ContainsAnyExceptInRange('!', '~'))
-            return new(400, "a raw control, space or non-ASCII byte in the request target");
+        // A fragment is no part of a target (RFC 9112 §3.2): many servers cut it off, so /admin#x would be routed as one thing and served as another.
+        if (rawTarget.AsSpan().ContainsAnyExceptInRange('!', '~') || rawTarget.Contains('#', StringComparison.Ordinal))
+            return new(400, "a raw control, space, # or non-ASCII byte in the request target");
+        // Kestrel decodes %2F of an absolute target after it has resolved the dot segments: the path that was routed and authorized is not the one that it names.
+        if (rawTarget.Length > 0 && rawTarget[0] != '/' && PathEncoding.HasDotSegment(request.Path.Value ?? ""))
+            return new(400, "dot segments behind an encoded slash");
         if (options.RejectedEncodedCharacters != 0 && HasRejectedEncoding(rawTarget, options.RejectedEncodedCharacters))
             return new(400, "an encoded character in the path that is configured to be refused");
         return null;
@@ -68,6 +75,12 @@ internal static class RequestGuard
         {
             if (rawTarget[i] != '%')
                 continue;
+            if ((rejected & EncodedCharacters.Percent) == 0)
+            {
+                // %252F is one as well for who decodes twice, this proxy among them where it encodes a decoded path anew.
+                while (i + 4 < rawTarget.Length && rawTarget[i + 1] == '2' && rawTarget[i + 2] == '5')
+                    i += 2;
+            }
             var character = (char.ToUpperInvariant(rawTarget[i + 1]), char.ToUpperInvariant(rawTarget[i + 2])) switch
             {
                 ('2', 'F') => EncodedCharacters.Slash,

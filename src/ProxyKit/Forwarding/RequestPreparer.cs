@@ -60,7 +60,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
             foreach (var line in value)
             {
                 if (line is not null && RequestGuard.HasControls(line))
-                    return new(400, $"a control character in the header {name}");
+                    return new(400, $"a control character in the header {RequestGuard.WithoutControls(name)}");
             }
 
             switch (HeaderRules.ForRequest(name))

@@ -19,7 +19,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
             return "a 101 that nobody asked for";
         var codings = response.Headers.Get("Transfer-Encoding");
         if (codings.Count > 0 && !codings.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase))
-            return $"the Transfer-Encoding '{codings}'";
+            return $"the Transfer-Encoding '{RequestGuard.WithoutControls(codings.ToString())}'";
         return null;
     }
 

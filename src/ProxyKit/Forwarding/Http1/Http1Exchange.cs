@@ -64,7 +64,7 @@ internal sealed class Http1Exchange : UpstreamResponse
                 response.Begin(HttpMethods.IsHead(request.Method));
                 while (!response.TryParse(exchange._continue))
                     response.Received(await connection.FillAsync());
-                exchange._answered = true;
+                exchange.Answered();
                 return exchange;
             }
             catch (Exception e)
@@ -95,7 +95,7 @@ internal sealed class Http1Exchange : UpstreamResponse
 
     private void End(bool reusable)
     {
-        _answered = true;
+        Answered();
         var connection = _connection!;
         _connection = null;
         connection.EndExchange(reusable);
@@ -120,7 +120,23 @@ internal sealed class Http1Exchange : UpstreamResponse
     {
         await connection.FlushAsync();
         await connection.Pool.WaitAsync(told, s_continueTimeout, cancellationToken);
-        return !_answered && await SendBodyAsync(connection, cancellationToken);
+        Task<bool> sending;
+        lock (_continue!)
+        {
+            if (_answered)
+                return false;
+            sending = SendBodyAsync(connection, cancellationToken);
+        }
+        return await sending;
+    }
+
+    // From here on the body is being sent, and whoever ends the exchange can wait for that; or it never will be.
+    private void Answered()
+    {
+        if (_continue is null)
+            return;
+        lock (_continue)
+            _answered = true;
     }
 
     /// <summary>Whether the whole body was sent. A failure stands in the body.</summary>

@@ -14,6 +14,9 @@ namespace ProxyKit.Forwarding.Http1;
 /// </summary>
 internal sealed class Http1Response(Http1Connection connection)
 {
+    // Some of the ways of a field to the client cost as much as there are fields of its name already.
+    private const int MaxFields = 2000;
+
     private HeaderField[] _previous = new HeaderField[16];
     private int _headBytes, _interim;
     private bool _hasStatusLine, _isHttp10, _close, _keepAlive, _isHead;
@@ -220,6 +223,8 @@ internal sealed class Http1Response(Http1Connection connection)
 
     private static void ParseField(ReadOnlySpan<byte> line, HeaderList target, HeaderField[] guesses)
     {
+        if (target.Count == MaxFields)
+            throw Invalid($"more than {MaxFields} header fields");
         var colon = line.IndexOf((byte)':');
         if (colon <= 0)
             throw Invalid("a header line without a name"); // folded lines among them (RFC 9112 §5.2)
@@ -398,7 +403,7 @@ internal sealed class Http1Response(Http1Connection connection)
     private UpstreamException TooLong() => Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
 
     private static UpstreamException Invalid(string what) =>
-        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The destination's response has {what}.");
+        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The destination's response has {RequestGuard.WithoutControls(what)}.");
 
     private static ResponseBodyException Truncated() =>
         new(ProxyError.ResponseBodyDestination, new IOException("The destination closed the connection in the middle of the response's body."));
