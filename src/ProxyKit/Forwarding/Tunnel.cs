@@ -13,6 +13,9 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
     {
         var up = new Direction(this, client, upstream, maskClose: true, upwards: true);
         var down = new Direction(this, upstream, client, maskClose: false, upwards: false);
+        // At once, not when a task gets to run: once the host stops no further frame passes.
+        await using var closeUp = stopping.UnsafeRegister(static state => ((Direction)state!).RequestClose(), up);
+        await using var closeDown = stopping.UnsafeRegister(static state => ((Direction)state!).RequestClose(), down);
         var sending = up.RunAsync();
         var receiving = down.RunAsync();
         var bothClosed = Task.WhenAll(up.Closed, down.Closed);
@@ -70,7 +73,8 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
         private readonly SemaphoreSlim _writing = new(1, 1);
         private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private WebSocketFrames _frames;
-        private bool _closeRequested, _closeSent;
+        private volatile bool _closeRequested;
+        private bool _closeSent;
 
         /// <summary>Done when the source has sent its close frame, or ended.</summary>
         public Task Closed => _closed.Task;
@@ -118,13 +122,15 @@ internal sealed class Tunnel(Stream client, Stream upstream, bool isWebSocket, P
             }
         }
 
-        /// <summary>Sends a close frame now, or as soon as the frame that is under way has ended.</summary>
+        /// <summary>After the frame that is under way comes the close frame.</summary>
+        public void RequestClose() => _closeRequested = true;
+
+        /// <summary>Sends the close frame if no frame is under way.</summary>
         public async Task CloseAsync(CancellationToken token)
         {
             await _writing.WaitAsync(token);
             try
             {
-                _closeRequested = true;
                 if (_frames.AtBoundary)
                     await SendCloseAsync(token);
             }
