@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
-using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Pipeline;
