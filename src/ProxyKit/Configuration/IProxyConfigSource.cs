@@ -9,6 +9,7 @@ namespace ProxyKit;
 public interface IProxyConfigSource
 {
     /// <summary>The configuration as it is now. Called at start-up and each time that <see cref="ProxyConfig.ChangeToken"/> of the last one has fired.</summary>
+    /// <remarks>What goes wrong belongs in <see cref="ProxyConfig.Errors"/>. An exception is an error too, but brings no token: the source is asked again only when another one changes.</remarks>
     ProxyConfig GetConfig();
 }
 

@@ -21,6 +21,7 @@ internal sealed class ProxyConfigManager(
     private IReadOnlyList<ProxyRoute> _configuredRoutes = [];
     private CancellationTokenSource _changed = new();
     private IDisposable[] _subscriptions = [];
+    private int _loads;
     private bool _started, _disposed;
 
     /// <summary>Whether <c>MapReverseProxy</c> was called.</summary>
@@ -41,11 +42,13 @@ internal sealed class ProxyConfigManager(
     /// <exception cref="ProxyConfigurationException">The configuration is not valid.</exception>
     public void Start()
     {
+        List<ProxyConfig> configs;
+        int load;
         lock (_lock)
         {
             if (_started)
                 return;
-            var errors = Load();
+            (configs, var errors, load) = Load();
             if (errors.Count > 0)
                 throw new ProxyConfigurationException(errors);
             _started = true;
@@ -53,6 +56,7 @@ internal sealed class ProxyConfigManager(
             if (_configuredRoutes.Count > 0 && !RoutesAreMapped)
                 services.Log.RoutesNotMapped(_configuredRoutes.Count);
         }
+        Follow(configs, load);
     }
 
     public void Dispose()
@@ -60,8 +64,7 @@ internal sealed class ProxyConfigManager(
         lock (_lock)
         {
             _disposed = true;
-            foreach (var subscription in _subscriptions)
-                subscription.Dispose();
+            Unsubscribe(_subscriptions);
             foreach (var cluster in _clusters.Values)
                 cluster.Model?.Http1?.Dispose();
             _changed.Dispose();
@@ -70,26 +73,31 @@ internal sealed class ProxyConfigManager(
 
     private void Reload()
     {
-        CancellationTokenSource changed;
+        CancellationTokenSource? changed = null;
+        List<ProxyConfig> configs;
+        int load;
         lock (_lock)
         {
             if (!_started || _disposed)
                 return;
-            var errors = Load();
+            (configs, var errors, load) = Load();
             metrics.Reloaded(errors.Count == 0);
             if (errors.Count > 0)
             {
                 monitor.LastError = new(errors);
                 services.Log.ConfigurationRejected(monitor.LastError.Message);
-                return;
             }
-            services.Log.ConfigurationLoaded(monitor.Routes.Count, monitor.Clusters.Count);
-            (changed, _changed) = (_changed, new());
+            else
+            {
+                services.Log.ConfigurationLoaded(monitor.Routes.Count, monitor.Clusters.Count);
+                (changed, _changed) = (_changed, new());
+            }
         }
-        changed.Cancel();
+        changed?.Cancel();
+        Follow(configs, load);
     }
 
-    private List<string> Load()
+    private (List<ProxyConfig> Configs, List<string> Errors, int Load) Load()
     {
         var errors = new List<string>();
         var configs = new List<ProxyConfig>(_sources.Length);
@@ -104,7 +112,6 @@ internal sealed class ProxyConfigManager(
                 errors.Add($"{source.GetType().Name} failed: {e.Message}");
             }
         }
-        Subscribe(configs);
 
         RouteConfig[] routes = [.. codeRoutes.Routes.Select(r => r.Builder.Route), .. configs.SelectMany(c => c.Routes)];
         ClusterConfig[] clusters =
@@ -120,7 +127,7 @@ internal sealed class ProxyConfigManager(
         errors.AddRange(validator.Validate(routes, clusters));
         if (errors.Count == 0)
             errors.AddRange(Apply(configs, routes, clusters));
-        return errors;
+        return (configs, errors, ++_loads);
     }
 
     private List<string> Apply(List<ProxyConfig> configs, RouteConfig[] routes, ClusterConfig[] clusters)
@@ -167,10 +174,24 @@ internal sealed class ProxyConfigManager(
         return cluster;
     }
 
-    private void Subscribe(List<ProxyConfig> configs)
+    // Not under the lock: a token that has fired since calls back at once, and what another thread fires meanwhile waits for the lock.
+    private void Follow(List<ProxyConfig> configs, int load)
     {
-        foreach (var subscription in _subscriptions)
-            subscription.Dispose();
-        _subscriptions = [.. configs.Select(c => c.ChangeToken.RegisterChangeCallback(static state => ((ProxyConfigManager)state!).Reload(), this))];
+        IDisposable[] stale = [.. configs.Select(c => c.ChangeToken.RegisterChangeCallback(static state => ((ProxyConfigManager)state!).Reload(), this))];
+        lock (_lock)
+        {
+            // A later load follows its own tokens.
+            if (load == _loads && !_disposed)
+                (stale, _subscriptions) = (_subscriptions, stale);
+        }
+        Unsubscribe(stale);
     }
+
+    // Not on this thread, which may be in a callback: to dispose a registration is to wait for its callback, and two of them would wait for each other.
+    private static void Unsubscribe(IDisposable[] subscriptions) =>
+        ThreadPool.UnsafeQueueUserWorkItem(static subscriptions =>
+        {
+            foreach (var subscription in subscriptions)
+                subscription.Dispose();
+        }, subscriptions, preferLocal: false);
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
-using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Pipeline;
@@ -15,7 +14,7 @@ public interface IProxyForwarder
     /// <param name="destination">An address such as <c>http://localhost:5001/base</c>. The request's path and query follow it.</param>
     /// <remarks>Errors are answered too. What became of the request: <see cref="ProxyContextExtensions.GetProxyContext"/>.</remarks>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
-    /// <exception cref="InvalidOperationException">The response has started.</exception>
+    /// <exception cref="InvalidOperationException">The response has started, or its status is not 200.</exception>
     Task ForwardAsync(HttpContext context, string destination);
 
     /// <summary>Forwards the request with these transforms.</summary>
@@ -24,7 +23,7 @@ public interface IProxyForwarder
     /// <param name="transforms">Made once with <see cref="TransformBuilder.Build"/>, not anew for each request.</param>
     /// <remarks>Errors are answered too. What became of the request: <see cref="ProxyContextExtensions.GetProxyContext"/>.</remarks>
     /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
-    /// <exception cref="InvalidOperationException">The response has started.</exception>
+    /// <exception cref="InvalidOperationException">The response has started, or its status is not 200.</exception>
     Task ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
 }
 
@@ -47,6 +46,8 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         ArgumentNullException.ThrowIfNull(transforms);
         if (context.Response.HasStarted)
             throw new InvalidOperationException("The response has started; the request can no longer be forwarded.");
+        if (context.Response.StatusCode != StatusCodes.Status200OK)
+            throw new InvalidOperationException($"The response's status is {context.Response.StatusCode} already; a request that has been answered is not forwarded.");
 
         // What an app passes may come from its requests: what is kept is bounded.
         if (!_models.TryGetValue(destination, out var model))

@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Transforms;
-using ProxyKit.Diagnostics;
 
 namespace ProxyKit.Forwarding;
 

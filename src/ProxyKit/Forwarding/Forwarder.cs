@@ -126,6 +126,8 @@ internal sealed class Forwarder
                 if (context.Response.HasStarted || context.Response.StatusCode != StatusCodes.Status200OK)
                     return null;
             }
+            if (_transforms.RequestDelegates.Length > 0)
+                clock.Touch(); // the time that the app's own code takes is not the upstream's
             if (prepared.Body is not null && !ReferenceEquals(message.Content, prepared.Body))
                 throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
         }

@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
-using ProxyKit.Configuration;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit.Routing;

@@ -57,7 +57,7 @@ internal sealed class ProxyEndpointDataSource : EndpointDataSource
         var pattern = RoutePatternFactory.Parse(route.Config.Match.Path ?? "/{**catchall}");
         if (group is not null)
             pattern = RoutePatternFactory.Combine(group.Prefix, pattern);
-        var builder = new RouteEndpointBuilder(route.InvokeAsync, pattern, route.Config.Order ?? 0) 
+        var builder = new RouteEndpointBuilder(route.InvokeAsync, pattern, route.Config.Order ?? 0)
         {
             DisplayName = $"Proxy: {route.Config.RouteId}",
             ApplicationServices = group?.ApplicationServices ?? _services,

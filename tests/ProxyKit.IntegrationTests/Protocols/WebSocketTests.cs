@@ -3,6 +3,7 @@ using System.Net.WebSockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ProxyKit.IntegrationTests.Protocols;
 
@@ -36,6 +37,29 @@ public class WebSocketTests
         }
         await socket.SendAsync("hé"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, default);
         Assert.Equal((WebSocketMessageType.Text, "hé"), await socket.ReadTextAsync());
+    }
+
+    [Fact]
+    public async Task A_connection_lives_on_when_its_route_and_cluster_change_and_when_they_go()
+    {
+        await using var echo = await WebSockets.StartEchoAsync(Wire.Http1);
+        var route = new RouteConfig { RouteId = "r", ClusterId = "c", Match = new() { Path = "/{**path}" } };
+        var cluster = new ClusterConfig { ClusterId = "c", Destinations = [new() { Address = echo.Url }] };
+        var source = new InMemoryProxyConfigSource([route], [cluster]);
+        await using var proxy = await KestrelApp.StartAsync(app => app.MapReverseProxy(), services => services.AddReverseProxy().AddConfigSource(source));
+        using var socket = await proxy.OpenAsync(Wire.Http1, "/ws");
+
+        await AssertAliveAsync("before");
+        source.Update([route with { Order = 1 }], [cluster with { HttpClient = new() { MaxConnectionsPerServer = 1 } }]);
+        await AssertAliveAsync("changed");
+        source.Update([], []);
+        await AssertAliveAsync("gone");
+
+        async Task AssertAliveAsync(string text)
+        {
+            await socket.SendAsync(Encoding.ASCII.GetBytes(text), WebSocketMessageType.Text, endOfMessage: true, default);
+            Assert.Equal((WebSocketMessageType.Text, text), await socket.ReadTextAsync());
+        }
     }
 
     [Theory, MemberData(nameof(Wires))]

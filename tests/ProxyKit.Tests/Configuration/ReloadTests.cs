@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+using Microsoft.Extensions.Primitives;
 using System.Diagnostics.Metrics;
 using ProxyKit.Testing;
 
@@ -148,7 +149,7 @@ public class ReloadTests
     }
 
     [Fact]
-    public async Task Json_is_reloaded_when_its_file_changes()
+    public async Task Json_is_reloaded_when_it_changes()
     {
         var json = new ConfigurationManager();
         ((IConfigurationBuilder)json).Add(new ReloadableSource(("Routes:r:ClusterId", "one"), ("Routes:r:Match:Path", "/x"), ("Clusters:one:Destinations:d:Address", "http://one.test")));
@@ -165,6 +166,45 @@ public class ReloadTests
     }
 
     [Fact]
+    public async Task A_change_between_reading_and_following_a_source_is_not_missed()
+    {
+        var source = new ScriptedSource();
+        source.Configs.Enqueue(() =>
+        {
+            source.Change(); // before anybody follows this token
+            return ([s_a], [s_one]);
+        });
+        source.Configs.Enqueue(() => ([s_b], [s_two]));
+
+        await using var app = await StartAsync(source);
+
+        Assert.Equal(["b"], app.Services.GetRequiredService<ProxyConfigMonitor>().Routes.Select(r => r.RouteId));
+        Assert.StartsWith("two.test", await app.Client.GetStringAsync("/b"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Two_sources_may_change_at_the_same_time()
+    {
+        ScriptedSource first = new(), second = new();
+        Task changing = Task.CompletedTask;
+        first.Configs.Enqueue(() => ([s_a], [s_one]));
+        first.Configs.Enqueue(() =>
+        {
+            // While the first is reloaded, the second calls back on another thread.
+            changing = Task.Run(second.Change);
+            second.CalledBack.Task.Wait();
+            return ([s_a with { Order = 1 }], [s_one]);
+        });
+        second.Configs.Enqueue(() => ([s_b], [s_two]));
+        await using var app = await StartAsync(first, second);
+
+        await Task.Run(first.Change).WaitAsync(TimeSpan.FromSeconds(30));
+        await changing.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.Equal(1, app.Services.GetRequiredService<ProxyConfigMonitor>().Routes[0].Order);
+    }
+
+    [Fact]
     public async Task Reloads_are_counted_by_result()
     {
         await using var app = await StartAsync();
@@ -176,10 +216,13 @@ public class ReloadTests
         Assert.Equal(["success", "failure"], reloads.GetMeasurementSnapshot().Select(m => m.Tags["result"]));
     }
 
-    private Task<ProxyApp> StartAsync() => ProxyApp.StartAsync(
+    private Task<ProxyApp> StartAsync() => StartAsync(_source);
+
+    private Task<ProxyApp> StartAsync(params IProxyConfigSource[] sources) => ProxyApp.StartAsync(
         services =>
         {
-            services.AddReverseProxy().AddConfigSource(_source);
+            foreach (var source in sources)
+                services.AddReverseProxy().AddConfigSource(source);
             services.AddProxyTestDestinations(_destinations);
         },
         app => app.MapReverseProxy());
@@ -205,6 +248,38 @@ public class ReloadTests
         {
             reached.TrySetResult();
             return answer;
+        }
+    }
+
+    /// <summary>Gives one configuration after the other, the last one for ever, and tells when a change calls back.</summary>
+    private sealed class ScriptedSource : IProxyConfigSource
+    {
+        private CancellationTokenSource _change = new();
+
+        public Queue<Func<(ValueList<RouteConfig> Routes, ValueList<ClusterConfig> Clusters)>> Configs { get; } = new();
+
+        public TaskCompletionSource CalledBack { get; } = new();
+
+        public ProxyConfig GetConfig()
+        {
+            var token = new Token(_change.Token, CalledBack);
+            var (routes, clusters) = (Configs.Count > 1 ? Configs.Dequeue() : Configs.Peek())();
+            return new(routes, clusters, token);
+        }
+
+        public void Change() => Interlocked.Exchange(ref _change, new()).Cancel();
+
+        private sealed class Token(CancellationToken token, TaskCompletionSource calledBack) : IChangeToken
+        {
+            public bool HasChanged => token.IsCancellationRequested;
+
+            public bool ActiveChangeCallbacks => true;
+
+            public IDisposable RegisterChangeCallback(Action<object?> callback, object? state) => token.Register(() =>
+            {
+                calledBack.TrySetResult();
+                callback(state);
+            });
         }
     }
 

@@ -78,6 +78,19 @@ public class DirectForwarderTests
     }
 
     [Fact]
+    public async Task A_request_that_has_been_answered_with_a_status_cannot_be_forwarded()
+    {
+        await using var app = await StartAsync(async (forwarder, context) =>
+        {
+            context.Response.StatusCode = 418;
+            await Assert.ThrowsAsync<InvalidOperationException>(() => forwarder.ForwardAsync(context, ProxyApp.Upstream));
+        });
+
+        Assert.Equal(418, (int)(await app.Client.GetAsync("/")).StatusCode);
+        Assert.Empty(_upstream.Requests);
+    }
+
+    [Fact]
     public async Task Addresses_and_transforms_beyond_what_is_kept_are_forwarded_to_as_well()
     {
         await using var app = await StartAsync((forwarder, context) => forwarder.ForwardAsync(

@@ -101,6 +101,27 @@ public class ErrorTests
     }
 
     [Fact]
+    public async Task The_time_that_a_request_delegate_takes_is_not_the_upstreams()
+    {
+        ProxyApp? app = null;
+        await using var running = app = await StartAsync(route => route.WithTransforms(t => t.OnRequest(_ =>
+        {
+            app!.Time.Advance(TimeSpan.FromSeconds(60));
+            return default;
+        })));
+        _upstream.Stall();
+        var request = app.Client.GetAsync("/");
+        await ProxyApp.ReachedAsync(_upstream);
+
+        app.Time.Advance(TimeSpan.FromSeconds(60));
+        Assert.False(request.IsCompleted);
+        app.Time.Advance(TimeSpan.FromSeconds(60));
+
+        Assert.Equal(HttpStatusCode.GatewayTimeout, (await request).StatusCode);
+        Assert.Equal(ProxyError.FirstByteTimeout, (await app.OutcomeAsync()).Error);
+    }
+
+    [Fact]
     public async Task A_limit_that_is_switched_off_does_not_count()
     {
         await using var app = await StartAsync(route => route.WithTimeouts(t => (t.FirstByte, t.Connect) = (Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan)));

@@ -1,9 +1,7 @@
-using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
 using System.Text;
-using Microsoft.Extensions.Primitives;
 using ProxyKit.Configuration;
 
 namespace ProxyKit.Forwarding.Http1;
