@@ -16,7 +16,8 @@ namespace ProxyKit.Configuration;
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
 internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files)
 {
-    public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters)
+    // ownClusters: those of single routes in code, which no other route is meant to name.
+    public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
     {
         var errors = new List<string>();
         ValidateOptions(options.Value, errors);
@@ -38,7 +39,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (string.IsNullOrEmpty(route.ClusterId))
                 errors.Add($"{where} names no cluster: ClusterId is required.");
             else if (!clusterIds.Contains(route.ClusterId))
-                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds.Except(routes.Select(r => r.RouteId), StringComparer.OrdinalIgnoreCase))}"
+                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds.Except(ownClusters, StringComparer.OrdinalIgnoreCase))}"
                     + (route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : ""));
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);

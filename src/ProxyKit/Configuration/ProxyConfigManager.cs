@@ -124,7 +124,7 @@ internal sealed class ProxyConfigManager(
         errors.AddRange(codeRoutes.Routes.Where(r => r.Builder.OwnCluster is { Destinations.Count: 0 })
             .Select(r => $"Route '{r.Builder.Route.RouteId}' has no destination: MapProxy takes addresses such as http://localhost:5001, or the name of a cluster."));
         errors.AddRange(configs.SelectMany(c => c.Errors));
-        errors.AddRange(validator.Validate(routes, clusters));
+        errors.AddRange(validator.Validate(routes, clusters, codeRoutes.Routes.Select(r => r.Builder.OwnCluster?.ClusterId).OfType<string>()));
         if (errors.Count == 0)
             errors.AddRange(Apply(configs, routes, clusters));
         return (configs, errors, ++_loads);

@@ -88,7 +88,7 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
         foreach (var child in section.GetChildren())
         {
             if (!_known.Contains(child.Key))
-                errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known)}");
+                errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known.Where(k => !k.Contains(':', StringComparison.Ordinal)))}");
         }
     }
 

@@ -9,6 +9,21 @@ public class MisuseTests
     private static readonly string NoPattern = "/{x";
 
     [Fact]
+    public async Task A_cluster_is_suggested_though_a_route_has_its_name_and_one_of_a_route_in_code_is_not()
+    {
+        var errors = await Misconfigured.ErrorsAsync(
+            services => services.AddReverseProxy().LoadFromConfig(Misconfigured.Json(
+                "{'Routes':{'shop':{'ClusterId':'shp','Match':{'Path':'/shop'}}},'Clusters':{'shop':{'Destinations':{'d':{'Address':'http://shop'}}}}}")),
+            app =>
+            {
+                app.MapProxy("/shp", "http://own");
+                app.MapReverseProxy();
+            });
+
+        Assert.Equal("Route 'shop': there is no cluster 'shp'. Did you mean 'shop'?", Assert.Single(errors));
+    }
+
+    [Fact]
     public async Task All_errors_are_reported_at_once()
     {
         var errors = await Misconfigured.ErrorsAsync(
