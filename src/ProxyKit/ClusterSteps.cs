@@ -31,6 +31,9 @@ public static class ProxyClusterSteps
             var now = cluster.Timeouts;
             var options = new TimeoutOptions { Connect = now.Connect, FirstByte = now.FirstByte, Idle = now.Idle, Total = now.Total };
             configure(options);
+            // The default of Connect makes way for a shorter FirstByte, which includes it; a value that was given is an error there.
+            if (options.Connect == new TimeoutConfig().Connect && options.FirstByte > TimeSpan.Zero && options.FirstByte < options.Connect)
+                options.Connect = options.FirstByte;
             return cluster with { Timeouts = new() { Connect = options.Connect, FirstByte = options.FirstByte, Idle = options.Idle, Total = options.Total } };
         });
     }

@@ -33,9 +33,7 @@ public sealed class TransformBuilder
     public TransformBuilder SetPath(string path) => Add(new PathSetTransform(NotNull(path)));
 
     /// <summary>Makes the path from a pattern with the route's values: <c>/items/{id}</c>.</summary>
-    /// <exception cref="ArgumentException">The pattern is not a route pattern.</exception>
-    public TransformBuilder SetPathPattern(string pattern) =>
-        TransformValidator.CheckPattern(NotNull(pattern)) is { } error ? throw new ArgumentException(error, nameof(pattern)) : Add(new PathPatternTransform(pattern));
+    public TransformBuilder SetPathPattern(string pattern) => Add(new PathPatternTransform(NotNull(pattern)));
 
     /// <summary>Sets a query parameter; the others keep every byte.</summary>
     public TransformBuilder SetQuery(string name, string value) => Add(new QueryTransform(QueryAction.Set, NotNull(name), NotNull(value), null));

@@ -63,7 +63,7 @@ public sealed record HttpRequestConfig
 /// </summary>
 public sealed record TimeoutConfig
 {
-    /// <summary>Until a new connection stands, TLS included. Default: 15 s. nginx: <c>proxy_connect_timeout</c>.</summary>
+    /// <summary>Until a new connection stands, TLS included. Default: 15 s, or <see cref="FirstByte"/> where that is shorter. nginx: <c>proxy_connect_timeout</c>.</summary>
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(15);
 
     /// <summary>

@@ -5,6 +5,8 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
+using Microsoft.AspNetCore.OutputCaching;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
@@ -141,6 +143,11 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             else if (!Is(cors, "default") && provider.GetPolicyAsync(new DefaultHttpContext { RequestServices = services }, cors).GetAwaiter().GetResult() is null)
                 errors.Add($"{where}: there is no CORS policy '{cors}'.");
         }
+        // Whether a rate limiter or output cache policy of that name exists is not public; the middleware says so at the first request.
+        if (route.RateLimiterPolicy is { } rateLimiter && !Is(rateLimiter, "disable") && !services.GetServices<IConfigureOptions<RateLimiterOptions>>().Any())
+            errors.Add($"{where}: RateLimiterPolicy '{rateLimiter}' needs builder.Services.AddRateLimiter(…) and app.UseRateLimiter().");
+        if (route.OutputCachePolicy is { } outputCache && services.GetService<IOutputCacheStore>() is null)
+            errors.Add($"{where}: OutputCachePolicy '{outputCache}' needs builder.Services.AddOutputCache(…) and app.UseOutputCache().");
         if (route.TimeoutPolicy is { } timeoutPolicy && !Is(timeoutPolicy, "disable")
             && services.GetService<IOptions<RequestTimeoutOptions>>()?.Value.Policies.ContainsKey(timeoutPolicy) != true)
             errors.Add($"{where}: there is no request timeout policy '{timeoutPolicy}'. Add it with builder.Services.AddRequestTimeouts(…).");

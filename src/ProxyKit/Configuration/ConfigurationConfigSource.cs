@@ -112,10 +112,12 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
     private static TimeoutConfig ReadTimeouts(SectionReader timeouts)
     {
         var defaults = new TimeoutConfig();
+        var firstByte = timeouts.Time("FirstByte") ?? defaults.FirstByte;
         return new()
         {
-            Connect = timeouts.Time("Connect") ?? defaults.Connect,
-            FirstByte = timeouts.Time("FirstByte") ?? defaults.FirstByte,
+            // The default makes way for a shorter FirstByte, which includes it.
+            Connect = timeouts.Time("Connect") ?? (firstByte > TimeSpan.Zero && firstByte < defaults.Connect ? firstByte : defaults.Connect),
+            FirstByte = firstByte,
             Idle = timeouts.Time("Idle") ?? defaults.Idle,
             Total = timeouts.Time("Total") ?? defaults.Total,
         };

@@ -55,6 +55,8 @@ internal sealed class ProxyConfigManager(
             services.Log.ConfigurationLoaded(monitor.Routes.Count, monitor.Clusters.Count);
             if (_configuredRoutes.Count > 0 && !RoutesAreMapped)
                 services.Log.RoutesNotMapped(_configuredRoutes.Count);
+            if (_configuredRoutes.Count == 0 && RoutesAreMapped)
+                services.Log.NoRoutes();
         }
         Follow(configs, load);
     }

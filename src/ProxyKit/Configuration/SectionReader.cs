@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
@@ -9,6 +10,9 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
+    private static readonly FrozenSet<string> s_notYet =
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "LoadBalancingPolicy", "SessionAffinity", "HealthCheck", "Health");
+
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
     public string Key => (section as IConfigurationSection)?.Key ?? "";
@@ -87,7 +91,11 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
     {
         foreach (var child in section.GetChildren())
         {
-            if (!_known.Contains(child.Key))
+            if (_known.Contains(child.Key))
+                continue;
+            if (s_notYet.Contains(child.Key))
+                errors.Add($"{child.Path}: YARP's {child.Key} is not in this version of ProxyKit; docs/migrating-from-yarp.md says what is.");
+            else
                 errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known.Where(k => !k.Contains(':', StringComparison.Ordinal)))}");
         }
     }

@@ -35,12 +35,20 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
         // The network's failures say all in one line, and there can be thousands; a stack trace helps where the user's own code has failed.
         var trace = proxy.Error is ProxyError.RequestCreation or ProxyError.ResponseCreation || _logger.IsEnabled(LogLevel.Debug) ? exception : null;
         if (proxy.FailureClass == FailureClass.ResponseStarted)
-            ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Innermost(exception), trace);
+            ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Cause(proxy, exception), trace);
         else
-            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Innermost(exception), trace);
+            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Cause(proxy, exception), trace);
     }
 
     public void Upgraded(string protocol, ProxyContext proxy) => ConnectionUpgraded(proxy.Route.RouteId, proxy.Destination?.Name, protocol);
+
+    private static string? Cause(ProxyContext proxy, Exception? exception) => proxy.Error switch
+    {
+        ProxyError.FirstByteTimeout => $"no response within {proxy.Cluster.Timeouts.FirstByte}",
+        ProxyError.IdleTimeout => $"nothing moved for {proxy.Cluster.Timeouts.Idle}",
+        ProxyError.TotalTimeout => "not done within the time for the whole request",
+        _ => Innermost(exception),
+    };
 
     private static string? Innermost(Exception? exception)
     {
@@ -79,4 +87,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
 
     [LoggerMessage(12, LogLevel.Warning, "{RouteCount} routes are configured but not mapped: call app.MapReverseProxy()", EventName = "RoutesNotMapped")]
     public partial void RoutesNotMapped(int routeCount);
+
+    [LoggerMessage(13, LogLevel.Warning, "app.MapReverseProxy() is called, but no source has a route: is it the right section, such as GetSection(\"ReverseProxy\")?", EventName = "NoRoutes")]
+    public partial void NoRoutes();
 }

@@ -38,7 +38,7 @@ internal static class HeaderRules
         .Concat(new[]
         {
             "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-Prefix",
-            "X-Client-Cert",
+            "X-Client-Cert", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
         }.Select(name => (Name: name, Rule: HeaderRule.Forwarding)))
         .Concat(new[] { "Host", "Content-Length", "Via", "Max-Forwards", "X-Content-Length" }.Select(name => (Name: name, Rule: HeaderRule.Special)))
         .ToFrozenDictionary(pair => pair.Name, pair => pair.Rule, StringComparer.OrdinalIgnoreCase);
@@ -61,7 +61,12 @@ internal static class HeaderRules
     {
         if (s_request.TryGetValue(name, out var rule))
             return rule;
-        return name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) ? HeaderRule.Forwarding : HeaderRule.Forward;
+        if (name.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase) && (name.Length == 11 || name[11] == '-'))
+            return HeaderRule.Forwarding;
+        // CGI, WSGI and PHP see X_Forwarded_For and X-Forwarded-For as one variable: the one must not be a way around the rule for the other.
+        if (name.AsSpan().ContainsAny('_', '.'))
+            return ForRequest(name.Replace('_', '-').Replace('.', '-')) is HeaderRule.Forwarding ? HeaderRule.Forwarding : HeaderRule.Forward;
+        return HeaderRule.Forward;
     }
 
     public static HeaderRule ForResponse(string name) => s_response.TryGetValue(name, out var rule) ? rule : HeaderRule.Forward;

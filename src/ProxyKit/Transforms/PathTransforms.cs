@@ -49,7 +49,8 @@ internal sealed record PathSetTransform(string Path) : RequestTransform
 
 internal sealed record PathPatternTransform(string Pattern) : RequestTransform
 {
-    private readonly RoutePattern _pattern = RoutePatternFactory.Parse(Pattern);
+    // Validation parses it first, and reports what is wrong with it among all else.
+    private readonly Lazy<RoutePattern> _pattern = new(() => RoutePatternFactory.Parse(Pattern));
 
     // Patterns compare by their text alone.
     public bool Equals(PathPatternTransform? other) => other is not null && Pattern == other.Pattern;
@@ -62,14 +63,14 @@ internal sealed record PathPatternTransform(string Pattern) : RequestTransform
             ?? throw new InvalidOperationException("A path pattern needs ASP.NET Core routing.");
         // Only the values that the pattern uses: the binder would add others to the query.
         var values = new RouteValueDictionary();
-        foreach (var parameter in _pattern.Parameters)
+        foreach (var parameter in _pattern.Value.Parameters)
         {
             if (context.Request.RouteValues.TryGetValue(parameter.Name, out var value) || (value = parameter.Default) is not null)
                 values[parameter.Name] = value;
             else if (parameter is { IsOptional: false, IsCatchAll: false })
                 throw new InvalidOperationException($"The route has no value '{parameter.Name}' for the path pattern '{Pattern}'.");
         }
-        request.Path = binder.Create(_pattern).BindValues(values) is { Length: > 0 } path
+        request.Path = binder.Create(_pattern.Value).BindValues(values) is { Length: > 0 } path
             ? path.Replace("%252F", "%2F", StringComparison.OrdinalIgnoreCase) // a slash that the server left encoded in the path
             : throw new InvalidOperationException($"The route has no values for the path pattern '{Pattern}'.");
     }

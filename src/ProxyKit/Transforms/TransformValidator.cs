@@ -42,6 +42,9 @@ internal static class TransformValidator
             case PathSetTransform { Path: var path }:
                 Path(path);
                 break;
+            case PathPatternTransform { Pattern: var pattern } when CheckPattern(pattern) is { } error:
+                errors.Add($"{where}: transform: '{pattern}' is not a route pattern: {error}");
+                break;
             case QueryTransform { Name: "" }:
                 errors.Add($"{where}: transform: a query parameter needs a name.");
                 break;
@@ -62,7 +65,6 @@ internal static class TransformValidator
         }
     }
 
-    /// <summary>A path pattern is parsed where it is made, so what is wrong with it is found there.</summary>
     public static string? CheckPattern(string pattern)
     {
         try

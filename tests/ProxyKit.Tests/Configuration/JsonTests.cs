@@ -192,5 +192,11 @@ public class JsonTests
     }
 
     private static Task<ProxyApp> StartAsync(string json) =>
-        ProxyApp.StartAsync(services => services.AddReverseProxy().LoadFromConfig(Misconfigured.Json(json)), app => app.MapReverseProxy());
+        ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddOutputCache();
+                services.AddReverseProxy().LoadFromConfig(Misconfigured.Json(json));
+            },
+            app => app.MapReverseProxy());
 }

@@ -147,7 +147,7 @@ public class MisuseTests
         { "query match without values", r => r.WithMatch(m => m.QueryParameters.Add(new() { Name = "q", Mode = QueryParameterMatchMode.Prefix })), "'q' needs Values with Mode Prefix" },
         { "query existence with values", r => r.WithMatch(m => m.QueryParameters.Add(new() { Name = "q", Mode = QueryParameterMatchMode.Exists, Values = ["x"] })), "'q' must not have Values with Mode Exists" },
         { "query match without name", r => r.WithMatch(m => m.QueryParameters.Add(new() { Name = "", Values = ["x"] })), "a name is missing" },
-        { "connect longer than first byte", r => r.WithTimeouts(t => t.FirstByte = TimeSpan.FromSeconds(5)), "Timeouts.Connect (00:00:15) is longer than Timeouts.FirstByte (00:00:05)" },
+        { "connect longer than first byte", r => r.WithTimeouts(t => (t.Connect, t.FirstByte) = (TimeSpan.FromSeconds(6), TimeSpan.FromSeconds(5))), "Timeouts.Connect (00:00:06) is longer than Timeouts.FirstByte (00:00:05)" },
         { "connect without end", r => r.WithTimeouts(t => t.Connect = Timeout.InfiniteTimeSpan), "is longer than Timeouts.FirstByte (00:01:40)" },
         { "negative idle timeout", r => r.WithTimeouts(t => t.Idle = TimeSpan.FromSeconds(-5)), "Timeouts.Idle is -00:00:05; it must be positive" },
         { "total timeout of a month", r => r.WithTimeouts(t => t.Total = TimeSpan.FromDays(30)), "Timeouts.Total is 30.00:00:00; it must be positive and at most 24 days" },
@@ -185,12 +185,29 @@ public class MisuseTests
     }
 
     [Fact]
-    public void A_path_pattern_that_is_none_fails_where_it_is_written() =>
-        Assert.Throws<ArgumentException>(() => TransformBuilder.Build(t => t.SetPathPattern(NoPattern)));
+    public async Task A_path_pattern_that_is_none_is_reported_with_all_else() =>
+        Assert.Contains(
+            $"Route '/shop': transform: '{NoPattern}' is not a route pattern",
+            Assert.Single(await Misconfigured.ErrorsAsync(app => app.MapProxy("/shop", "http://a").WithTransforms(t => t.SetPathPattern(NoPattern)))),
+            StringComparison.Ordinal);
+
+    [Fact]
+    public async Task A_route_without_a_destination_is_an_error() =>
+        Assert.Contains("Route '/shop' has no destination", Assert.Single(await Misconfigured.ErrorsAsync(app => app.MapProxy("/shop"))), StringComparison.Ordinal);
+
+    [Fact]
+    public async Task A_first_byte_limit_shorter_than_the_default_of_connect_is_none()
+    {
+        await using var app = await ProxyApp.StartAsync(new Recorder(), route => route.WithTimeouts(t => t.FirstByte = TimeSpan.FromSeconds(1)));
+
+        Assert.Equal(TimeSpan.FromSeconds(1), app.Services.GetRequiredService<ProxyConfigMonitor>().Clusters[0].Timeouts.Connect);
+    }
 
     [Theory]
     [InlineData("'AuthorizationPolicy':'x'", "AuthorizationPolicy 'x' needs builder.Services.AddAuthorization()")]
     [InlineData("'CorsPolicy':'x'", "CorsPolicy 'x' needs builder.Services.AddCors()")]
+    [InlineData("'RateLimiterPolicy':'x'", "RateLimiterPolicy 'x' needs builder.Services.AddRateLimiter(…)")]
+    [InlineData("'OutputCachePolicy':'x'", "OutputCachePolicy 'x' needs builder.Services.AddOutputCache(…)")]
     [InlineData("'TimeoutPolicy':'x'", "there is no request timeout policy 'x'")]
     [InlineData("'Timeout':'00:00:01','TimeoutPolicy':'disable'", "Timeout (00:00:01) and TimeoutPolicy ('disable') exclude each other")]
     [InlineData("'MaxRequestBodySize':-2", "MaxRequestBodySize is -2")]

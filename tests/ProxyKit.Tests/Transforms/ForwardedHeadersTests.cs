@@ -45,7 +45,7 @@ public class ForwardedHeadersTests
         Assert.Equal("xn--mller-kva.test", (await SendAsync("10.1.2.3", configure: c => c.Request.Host = new("müller.test")))["X-Forwarded-Host"]);
 
     public static readonly TheoryData<string> Claims = new(
-        "X-Forwarded-Prefix", "X-Forwarded-Server", "x-forwarded-user", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For",
+        "X-Forwarded-Prefix", "X-Forwarded-Server", "x-forwarded-user", "X-Forwarded", "X_Forwarded_For", "x_real.ip", "True-Client-IP", "CF-Connecting-IP", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For",
         "X-Original-Host", "X-Original-Proto", "X-Original-Prefix", "X-Client-Cert");
 
     [Theory]

@@ -165,13 +165,13 @@ internal sealed class Http1Pool : IDisposable
         catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             socket.Dispose();
-            throw new UpstreamException(ProxyError.ConnectTimeout, FailureClass.NothingSent, $"No connection to {endPoint} within {_connectTimeout}.");
+            throw new UpstreamException(ProxyError.ConnectTimeout, FailureClass.NothingSent, $"No connection to {_target.UnixSocketPath ?? _target.Authority} within {_connectTimeout}.");
         }
         catch (SocketException e)
         {
             socket.Dispose();
             var isName = e.SocketErrorCode is SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData or SocketError.NoRecovery;
-            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, $"{e.Message} ({endPoint})", e);
+            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, $"{e.Message} ({_target.UnixSocketPath ?? _target.Authority})", e);
         }
         catch
         {
