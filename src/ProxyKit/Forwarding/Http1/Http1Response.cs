@@ -1,4 +1,3 @@
-using System.Buffers.Text;
 using System.Globalization;
 using System.Net;
 using System.Text;
@@ -10,7 +9,7 @@ namespace ProxyKit.Forwarding.Http1;
 /// Parses a response (RFC 9112) and decodes its body's framing. Strict where leniency smuggles. Strings of the previous response on the connection are used again
 /// where the bytes are equal, as Kestrel does for requests.
 /// </summary>
-internal sealed class Http1Response(Http1Connection connection)
+internal sealed partial class Http1Response(Http1Connection connection)
 {
     // Some of the ways of a field to the client cost as much as there are fields of its name already.
     private const int MaxFields = 2000;
@@ -22,14 +21,6 @@ internal sealed class Http1Response(Http1Connection connection)
     private long _remaining;          // of the body, or of the chunk
     private ChunkState _chunkState;
     private bool _complete;
-
-    private enum ChunkState
-    {
-        Size,
-        Data,
-        DataEnd,
-        Trailers,
-    }
 
     public int StatusCode { get; private set; }
 
@@ -48,24 +39,6 @@ internal sealed class Http1Response(Http1Connection connection)
 
     /// <summary>Whether the whole response has been read and the connection may carry another.</summary>
     public bool IsReusable => _complete && !IsLast;
-
-    public ReadOnlyMemory<byte> Buffered
-    {
-        get
-        {
-            if (_chunked || _complete)
-                return default;
-            var received = connection.Received;
-            return !_untilClose && received.Length > _remaining ? received[..(int)_remaining] : received;
-        }
-    }
-
-    public void Consume(int count)
-    {
-        connection.Take(count);
-        if (!_untilClose && (_remaining -= count) == 0)
-            _complete = true;
-    }
 
     /// <summary>Makes ready for the response of another request.</summary>
     public void Begin(bool isHead)
@@ -100,29 +73,6 @@ internal sealed class Http1Response(Http1Connection connection)
     {
         if (!connection.Filled(read))
             throw new UpstreamException(ProxyError.Request, FailureClass.Unanswered, "The destination closed the connection before it had answered.");
-    }
-
-    public async ValueTask<int> ReadAsync(Memory<byte> memory)
-    {
-        if (_complete)
-            return 0;
-        if (_chunked)
-            return await ReadChunkedAsync(memory);
-
-        if (!_untilClose && memory.Length > _remaining)
-            memory = memory[..(int)_remaining];
-        var read = TakeBuffered(memory.Span);
-        if (read == 0)
-            read = await connection.ReceiveAsync(memory);
-        if (read == 0)
-        {
-            if (!_untilClose)
-                throw Truncated();
-            _complete = true;
-        }
-        else if (!_untilClose && (_remaining -= read) == 0)
-            _complete = true;
-        return read;
     }
 
     private void Reset()
@@ -315,94 +265,8 @@ internal sealed class Http1Response(Http1Connection connection)
             : null;
     }
 
-    private int TakeBuffered(Span<byte> target)
-    {
-        var received = connection.Received.Span;
-        var count = Math.Min(received.Length, target.Length);
-        received[..count].CopyTo(target);
-        connection.Take(count);
-        return count;
-    }
-
-    // RFC 9112 §7.1
-    private async ValueTask<int> ReadChunkedAsync(Memory<byte> memory)
-    {
-        var total = 0;
-        while (true)
-        {
-            if (_chunkState == ChunkState.Data)
-            {
-                var wanted = memory.Length - total;
-                if (wanted == 0)
-                    return total;
-                if (wanted > _remaining)
-                    wanted = (int)_remaining;
-                var read = TakeBuffered(memory.Span.Slice(total, wanted));
-                if (read == 0)
-                {
-                    if (total > 0)
-                        return total; // what there is goes on before more is waited for
-                    read = await connection.ReceiveAsync(memory[..wanted]);
-                    if (read == 0)
-                        throw Truncated();
-                }
-                total += read;
-                if ((_remaining -= read) == 0)
-                    _chunkState = ChunkState.DataEnd;
-                continue;
-            }
-
-            if (TryParseChunkLine())
-            {
-                if (_complete)
-                    return total;
-                continue;
-            }
-            if (total > 0)
-                return total;
-            if (!connection.Filled(await connection.FillAsync()))
-                throw Truncated();
-        }
-    }
-
-    private bool TryParseChunkLine()
-    {
-        if (_chunkState != ChunkState.Trailers)
-            _headBytes = 0;
-        if (!TryReadLine(out var line, out var hasCr))
-            return false;
-        if (!hasCr)
-            throw Invalid("a chunk line that ends without CR");
-        switch (_chunkState)
-        {
-            case ChunkState.DataEnd:
-                if (!line.IsEmpty)
-                    throw Invalid("a chunk longer than its size");
-                _chunkState = ChunkState.Size;
-                break;
-            case ChunkState.Size:
-                if (!Utf8Parser.TryParse(line, out ulong size, out var consumed, 'x') || consumed > 16 || size > long.MaxValue
-                    || (consumed < line.Length && line[consumed..].TrimStart(" \t"u8) is { IsEmpty: false } rest && rest[0] != ';'))
-                    throw Invalid("a chunk size that is not one");
-                _remaining = (long)size;
-                _chunkState = size == 0 ? ChunkState.Trailers : ChunkState.Data;
-                _headBytes = 0;
-                break;
-            default:
-                if (line.IsEmpty)
-                    _complete = true;
-                else
-                    ParseField(line, Trailers, []);
-                break;
-        }
-        return true;
-    }
-
     private UpstreamException TooLong() => Invalid($"a header section of more than {connection.Pool.MaxHeadBytes / 1024} KB");
 
     private static UpstreamException Invalid(string what) =>
         new(ProxyError.InvalidResponse, FailureClass.Answered, $"The destination's response has {RequestGuard.WithoutControls(what)}.");
-
-    private static ResponseBodyException Truncated() =>
-        new(ProxyError.ResponseBodyDestination, new IOException("The destination closed the connection in the middle of the response's body."));
 }
