@@ -41,8 +41,5 @@ internal sealed class PreparedRequest
         PeerIsTrusted = false;
     }
 
-    /// <summary>Percent-encodes what may not stand in a path (RFC 3986 §3.3 pchar). A slash that stayed encoded in the decoded path stays so.</summary>
-    public static string EncodePath(string? path) => PathEncoding.Encode(path);
-
     public static PathString Decode(string path) => PathString.FromUriComponent(path);
 }
