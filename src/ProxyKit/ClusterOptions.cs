@@ -11,6 +11,15 @@ public sealed class DestinationOptions
     /// <inheritdoc cref="DestinationConfig.Host"/>
     public string? Host { get; set; }
 
+    /// <inheritdoc cref="DestinationConfig.Weight"/>
+    public int Weight { get; set; } = 1;
+
+    /// <inheritdoc cref="DestinationConfig.Backup"/>
+    public bool Backup { get; set; }
+
+    /// <inheritdoc cref="DestinationConfig.MaxConcurrentRequests"/>
+    public int? MaxConcurrentRequests { get; set; }
+
     /// <inheritdoc cref="DestinationConfig.Metadata"/>
     public IDictionary<string, string> Metadata { get; } = new Dictionary<string, string>();
 }

@@ -17,8 +17,27 @@ public static class ProxyClusterSteps
         ArgumentNullException.ThrowIfNull(configure);
         var options = new DestinationOptions();
         configure(options);
-        var destination = new DestinationConfig { Address = address, Name = options.Name, Host = options.Host, Metadata = new(options.Metadata) };
+        var destination = new DestinationConfig
+        {
+            Address = address,
+            Name = options.Name,
+            Host = options.Host,
+            Weight = options.Weight,
+            Backup = options.Backup,
+            MaxConcurrentRequests = options.MaxConcurrentRequests,
+            Metadata = new(options.Metadata),
+        };
         return builder.Step(nameof(WithDestination), cluster => cluster with { Destinations = [.. cluster.Destinations, destination] });
+    }
+
+    /// <summary>Sets how a destination is chosen. See <see cref="ClusterConfig.LoadBalancingPolicy"/>.</summary>
+    /// <param name="builder">The route or cluster.</param>
+    /// <param name="policy">One of <see cref="LoadBalancingPolicies"/>, or the name of a policy of your own.</param>
+    public static TBuilder WithLoadBalancing<TBuilder>(this TBuilder builder, string policy)
+        where TBuilder : IClusterConventionBuilder
+    {
+        ArgumentException.ThrowIfNullOrEmpty(policy);
+        return builder.Step(nameof(WithLoadBalancing), cluster => cluster with { LoadBalancingPolicy = policy });
     }
 
     /// <summary>Sets how long each phase of a request may take.</summary>
@@ -100,7 +119,7 @@ public static class ProxyClusterSteps
         });
     }
 
-    private static TBuilder Step<TBuilder>(this TBuilder builder, string step, Func<ClusterConfig, ClusterConfig> change)
+    internal static TBuilder Step<TBuilder>(this TBuilder builder, string step, Func<ClusterConfig, ClusterConfig> change)
         where TBuilder : IClusterConventionBuilder
     {
         ArgumentNullException.ThrowIfNull(builder);

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using ProxyKit.Configuration;
@@ -41,6 +42,14 @@ public sealed class ReverseProxyBuilder
     {
         ArgumentNullException.ThrowIfNull(source);
         Services.AddSingleton(source);
+        return this;
+    }
+
+    /// <summary>Adds a load balancing policy of your own; clusters refer to it by its name.</summary>
+    public ReverseProxyBuilder AddLoadBalancingPolicy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TPolicy>()
+        where TPolicy : class, ILoadBalancingPolicy
+    {
+        Services.AddSingleton<ILoadBalancingPolicy, TPolicy>();
         return this;
     }
 

@@ -7,6 +7,8 @@ using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Pipeline;
 using ProxyKit.Routing;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -29,6 +31,8 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<ClusterServices>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

@@ -10,11 +10,19 @@ public sealed record ClusterConfig
     /// <summary>The destinations among which requests are spread.</summary>
     public ValueList<DestinationConfig> Destinations { get; init; } = [];
 
+    /// <summary>
+    /// How a destination is chosen: one of <see cref="LoadBalancingPolicies"/>, or a policy of your own. Default: <c>PowerOfTwoChoices</c>.
+    /// </summary>
+    public string LoadBalancingPolicy { get; init; } = LoadBalancingPolicies.PowerOfTwoChoices;
+
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 
     /// <summary>The requests to the destinations.</summary>
     public HttpRequestConfig HttpRequest { get; init; } = new();
+
+    /// <summary>How it is found out which destinations can be used.</summary>
+    public HealthCheckConfig HealthCheck { get; init; } = new();
 
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
@@ -36,6 +44,18 @@ public sealed record DestinationConfig
 
     /// <summary>The <c>Host</c> header that the destination is sent, and the TLS server name with it. Default: the address's host.</summary>
     public string? Host { get; init; }
+
+    /// <summary>
+    /// Its share of the requests in relation to the other destinations': 0 to 1,000. 0 takes no new requests, only those of sessions that belong to it. Default: 1.
+    /// nginx, HAProxy: <c>weight</c>.
+    /// </summary>
+    public int Weight { get; init; } = 1;
+
+    /// <summary>Whether it is used only while no other destination is available. Default: false. nginx, HAProxy: <c>backup</c>.</summary>
+    public bool Backup { get; init; }
+
+    /// <summary>How many requests it is sent at once, at least 1. Default: no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
+    public int? MaxConcurrentRequests { get; init; }
 
     /// <summary>The user's own data on the destination.</summary>
     public ValueMap Metadata { get; init; } = ValueMap.Empty;

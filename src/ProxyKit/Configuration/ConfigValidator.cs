@@ -11,12 +11,13 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
+using ProxyKit.Pipeline;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files)
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
@@ -29,7 +30,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         {
             if (!clusterIds.Add(cluster.ClusterId))
                 errors.Add($"Cluster '{cluster.ClusterId}' is configured twice. Cluster names are unique over all sources.");
-            ClusterValidator.Validate(cluster, files, errors);
+            ClusterValidator.Validate(cluster, clusterServices, files, errors);
         }
 
         var routeIds = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
@@ -161,7 +162,7 @@ internal static class ClusterValidator
 {
     private static readonly Version[] s_versions = [HttpVersion.Version10, HttpVersion.Version11, HttpVersion.Version20, HttpVersion.Version30];
 
-    public static void Validate(ClusterConfig cluster, ContentFiles files, List<string> errors)
+    public static void Validate(ClusterConfig cluster, ClusterServices services, ContentFiles files, List<string> errors)
     {
         var where = $"Cluster '{cluster.ClusterId}'";
         var names = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
@@ -174,7 +175,13 @@ internal static class ClusterValidator
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names and addresses are unique in a cluster.");
             if (destination.Host is { } host && (host.Length == 0 || Uri.CheckHostName(new HostString(host).Host.Trim('[', ']')) == UriHostNameType.Unknown))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Host '{host}' is not a host name.");
+            if (destination.Weight is < 0 or > 1000)
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Weight is {destination.Weight}; it must be 0 to 1000.");
+            if (destination.MaxConcurrentRequests is < 1)
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': MaxConcurrentRequests is {destination.MaxConcurrentRequests}; it must be at least 1.");
         }
+        if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
+            errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))

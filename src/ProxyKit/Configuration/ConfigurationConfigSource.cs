@@ -1,5 +1,6 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
+using ProxyKit.Health;
 
 namespace ProxyKit.Configuration;
 
@@ -89,10 +90,15 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 Name = destination.Key,
                 Address = destination.Required("Address"),
                 Host = destination.Text("Host"),
+                Weight = destination.Int("Weight") ?? 1,
+                Backup = destination.Bool("Backup") ?? false,
+                MaxConcurrentRequests = destination.Int("MaxConcurrentRequests"),
                 Metadata = destination.Map("Metadata"),
             }),
+            LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
+            HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
             Timeouts = timeouts,
             Metadata = cluster.Map("Metadata"),
         };

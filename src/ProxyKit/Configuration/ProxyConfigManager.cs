@@ -12,7 +12,7 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class ProxyConfigManager(
     IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
-    HttpHandlerFactory handlers, ForwarderServices services, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
+    HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly IProxyConfigSource[] _sources = [.. sources];
@@ -172,7 +172,7 @@ internal sealed class ProxyConfigManager(
     private Cluster Cluster(string id)
     {
         if (!_clusters.TryGetValue(id, out var cluster))
-            _clusters.Add(id, cluster = new Cluster(id, handlers));
+            _clusters.Add(id, cluster = new Cluster(id, handlers, clusterServices));
         return cluster;
     }
 

@@ -27,12 +27,12 @@ public interface IProxyForwarder
     Task ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
 }
 
-internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services) : IProxyForwarder, IDisposable
+internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices) : IProxyForwarder, IDisposable
 {
     private const string Id = "(direct)";
     private const int MaxCached = 1024;
 
-    private readonly ConcurrentDictionary<string, ClusterModel> _models = new();
+    private readonly ConcurrentDictionary<string, Cluster> _clusters = new();
     private readonly ConcurrentDictionary<ValueList<Transform>, Forwarder> _forwarders = new(ReferenceEqualityComparer.Instance);
     private readonly HttpMessageInvoker _invoker = handlers.Create(new ClusterConfig { ClusterId = Id });
     private readonly Http1Pools? _http1 = handlers.CreateHttp1(new ClusterConfig { ClusterId = Id });
@@ -50,11 +50,11 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
             throw new InvalidOperationException($"The response's status is {context.Response.StatusCode} already; a request that has been answered is not forwarded.");
 
         // What an app passes may come from its requests: what is kept is bounded.
-        if (!_models.TryGetValue(destination, out var model))
+        if (!_clusters.TryGetValue(destination, out var cluster))
         {
-            model = CreateModel(destination, isKept: _models.Count < MaxCached);
-            if (_models.Count < MaxCached)
-                model = _models.GetOrAdd(destination, model);
+            cluster = CreateCluster(destination, isKept: _clusters.Count < MaxCached);
+            if (_clusters.Count < MaxCached)
+                cluster = _clusters.GetOrAdd(destination, cluster);
         }
         if (!_forwarders.TryGetValue(transforms, out var forwarder))
         {
@@ -63,14 +63,14 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
                 _forwarders.TryAdd(transforms, forwarder);
         }
 
-        var proxy = new ProxyContext(forwarder.Route, model, services.Clocks.Time.GetTimestamp());
+        var proxy = new ProxyContext(forwarder.Route, cluster, services.Clocks.Time.GetTimestamp());
         context.Features.Set(proxy);
         await forwarder.ForwardAsync(context, proxy);
     }
 
     public void Dispose() => _http1?.Dispose();
 
-    private ClusterModel CreateModel(string destination, bool isKept)
+    private Cluster CreateCluster(string destination, bool isKept)
     {
         if (!DestinationAddress.TryParse(destination, out var address))
             throw new ArgumentException($"'{destination}' is not a destination address. Allowed are {DestinationAddress.Allowed}.", nameof(destination));
@@ -78,6 +78,8 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         handlers.Register(address);
         // Our own transport has a pool for each destination object; SocketsHttpHandler pools by address.
         var http1 = isKept ? _http1 : null;
-        return new(config, [new Destination(Id, config.Destinations[0], address)], _invoker, http1, new HttpTransport(_invoker, http1, config.HttpRequest));
+        var cluster = new Cluster(Id, handlers, clusterServices);
+        cluster.Commit(new(config, [new Destination(cluster, config.Destinations[0], address)], _invoker, http1, new HttpTransport(_invoker, http1, config.HttpRequest), clusterServices.Policy(config)));
+        return cluster;
     }
 }

@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
 using ProxyKit.Diagnostics;
-using ProxyKit.LoadBalancing;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -56,7 +55,7 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
-            if (PowerOfTwoChoices.Pick(proxy.Destinations) is not { } picked)
+            if (proxy.Balancer.Pick(context, proxy) is not { } picked)
             {
                 proxy.Error = ProxyError.NoAvailableDestinations;
                 proxy.FailureClass = FailureClass.NothingSent;

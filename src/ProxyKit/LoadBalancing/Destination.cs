@@ -1,21 +1,24 @@
+using ProxyKit.Pipeline;
+
 namespace ProxyKit;
 
 /// <summary>
-/// A destination at run time. It is identified by cluster and address and outlives configuration reloads, with its counters.
+/// A destination at run time. It is identified by cluster and address and outlives configuration reloads, with its counters and its health.
 /// </summary>
 public sealed class Destination
 {
     private int _activeRequests;
+    private DestinationHealth _active, _passive;
 
-    internal Destination(string clusterId, DestinationConfig config, DestinationAddress address)
+    internal Destination(Cluster owner, DestinationConfig config, DestinationAddress address)
     {
-        ClusterId = clusterId;
+        Owner = owner;
         Config = config;
         Target = address;
     }
 
     /// <summary>The cluster it belongs to.</summary>
-    public string ClusterId { get; }
+    public string ClusterId => Owner.ClusterId;
 
     /// <summary>Its name in the cluster.</summary>
     public string Name => Config.Name ?? Config.Address;
@@ -26,12 +29,69 @@ public sealed class Destination
     /// <summary>Requests that it is answering now.</summary>
     public int ActiveRequests => Volatile.Read(ref _activeRequests);
 
+    /// <summary>What is known of its health, all checks together: unhealthy if one of them says so.</summary>
+    public DestinationHealth Health =>
+        _active == DestinationHealth.Unhealthy || _passive == DestinationHealth.Unhealthy ? DestinationHealth.Unhealthy
+        : _active == DestinationHealth.Healthy || _passive == DestinationHealth.Healthy ? DestinationHealth.Healthy
+        : DestinationHealth.Unknown;
+
+    /// <summary>Whether an operator has taken it out of rotation.</summary>
+    public DestinationMode Mode { get; internal set; }
+
+    /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
+    public double EffectiveWeight => Config.Weight;
+
+    /// <summary>Whether it is at its limit of concurrent requests.</summary>
+    public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
+
+    internal Cluster Owner { get; }
+
+    /// <summary>What the active health check says.</summary>
+    internal DestinationHealth ActiveHealth { get => _active; set => Change(ref _active, value); }
+
+    /// <summary>What the requests themselves say: passive health checks, the circuit breaker.</summary>
+    internal DestinationHealth PassiveHealth { get => _passive; set => Change(ref _passive, value); }
+
     internal DestinationAddress Target { get; }
 
     internal void BeginRequest() => Interlocked.Increment(ref _activeRequests);
 
     internal void EndRequest() => Interlocked.Decrement(ref _activeRequests);
 
+    private void Change(ref DestinationHealth verdict, DestinationHealth value)
+    {
+        var before = Health;
+        verdict = value;
+        if ((before == DestinationHealth.Unhealthy) != (Health == DestinationHealth.Unhealthy))
+            Owner.Refresh();
+    }
+
     /// <summary>Its name.</summary>
     public override string ToString() => Name;
+}
+
+/// <summary>What is known of a destination's health.</summary>
+public enum DestinationHealth
+{
+    /// <summary>Not checked, or not yet.</summary>
+    Unknown,
+
+    /// <summary>It answers as it should.</summary>
+    Healthy,
+
+    /// <summary>It does not.</summary>
+    Unhealthy,
+}
+
+/// <summary>Whether an operator has taken a destination out of rotation.</summary>
+public enum DestinationMode
+{
+    /// <summary>It takes requests.</summary>
+    Ready,
+
+    /// <summary>It takes only requests of sessions that belong to it, and finishes what it has. nginx: <c>drain</c>; HAProxy: <c>set server … state drain</c>.</summary>
+    Drain,
+
+    /// <summary>It takes nothing. nginx: <c>down</c>; HAProxy: <c>set server … state maint</c>.</summary>
+    Maintenance,
 }

@@ -1,25 +1,47 @@
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Pipeline;
 
-/// <summary>A cluster at run time; it stays while its configuration changes under it.</summary>
-internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
+/// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
+internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
 {
+    private readonly Lock _lock = new();
+    private volatile Balancer? _balancer;
+
     public string ClusterId { get; } = clusterId;
 
-    public ClusterModel? Model { get; private set; }
+    public ClusterServices Services { get; } = services;
+
+    public ClusterModel? Model => _balancer?.Model;
+
+    /// <summary>What can be chosen now. There once a model is in force.</summary>
+    public Balancer Balancer => _balancer!;
 
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
         var old = Model;
-        Model = model;
-        for (var i = 0; i < model.Destinations.Length; i++)
-            model.Destinations[i].Config = model.Config.Destinations[i];
+        lock (_lock)
+        {
+            for (var i = 0; i < model.Destinations.Length; i++)
+                model.Destinations[i].Config = model.Config.Destinations[i];
+            _balancer = new(model, _balancer);
+        }
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
+    }
+
+    /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
+    public void Refresh()
+    {
+        lock (_lock)
+        {
+            if (_balancer is { } balancer)
+                _balancer = new(balancer.Model, balancer);
+        }
     }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
@@ -34,7 +56,7 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
         {
             if (!known.TryGetValue(d.Address, out var destination))
             {
-                destination = new Destination(ClusterId, d, DestinationAddress.Parse(d.Address));
+                destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
                 handlers.Register(destination.Target);
             }
             return destination;
@@ -45,9 +67,14 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers)
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
             (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest));
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
     }
 }
 
 /// <summary>What a request sees of its cluster from beginning to end, whatever is reloaded meanwhile.</summary>
-internal sealed record ClusterModel(ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport);
+internal sealed record ClusterModel(
+    ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
+{
+    /// <summary>Who wants to know how attempts went.</summary>
+    public IAttemptObserver[] Observers { get; init; } = [];
+}

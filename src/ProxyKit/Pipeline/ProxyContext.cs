@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit;
@@ -10,12 +11,12 @@ namespace ProxyKit;
 /// </summary>
 public sealed class ProxyContext
 {
-    internal ProxyContext(RouteConfig route, ClusterModel cluster, long startTimestamp)
+    private List<Destination>? _attempted;
+
+    internal ProxyContext(RouteConfig route, Cluster cluster, long startTimestamp)
     {
         Route = route;
-        Cluster = cluster.Config;
-        Destinations = cluster.Destinations;
-        Transport = cluster.Transport;
+        Balancer = cluster.Balancer;
         StartTimestamp = startTimestamp;
     }
 
@@ -23,10 +24,10 @@ public sealed class ProxyContext
     public RouteConfig Route { get; }
 
     /// <summary>The cluster that answers, as configured when the request came in.</summary>
-    public ClusterConfig Cluster { get; }
+    public ClusterConfig Cluster => Model.Config;
 
     /// <summary>The destinations that can be chosen.</summary>
-    public IReadOnlyList<Destination> AvailableDestinations => Destinations;
+    public IReadOnlyList<Destination> AvailableDestinations => Balancer.Available;
 
     /// <summary>The destination of the last attempt; null before one is chosen.</summary>
     public Destination? Destination { get; internal set; }
@@ -52,11 +53,20 @@ public sealed class ProxyContext
     /// <summary>From the request's start until the response's headers were there; null before.</summary>
     public TimeSpan? TimeToFirstByte { get; internal set; }
 
-    internal Destination[] Destinations { get; }
+    internal Balancer Balancer { get; }
+
+    internal Destination[] Destinations => Model.Destinations;
+
+    internal ClusterModel Model => Balancer.Model;
+
+    internal HttpTransport Transport => Model.Transport;
 
     internal long StartTimestamp { get; }
 
-    internal HttpTransport Transport { get; }
+    /// <summary>Takes note of a destination that was tried, so that another attempt goes elsewhere.</summary>
+    internal void AddAttempted(Destination destination) => (_attempted ??= []).Add(destination);
+
+    internal bool HasAttempted(Destination destination) => _attempted?.Contains(destination) ?? false;
 }
 
 /// <summary>Access to the <see cref="ProxyContext"/>.</summary>

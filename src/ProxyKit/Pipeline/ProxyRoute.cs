@@ -39,7 +39,7 @@ internal sealed class ProxyRoute
         if (_needsTimeoutMiddleware && context.Features.Get<IHttpRequestTimeoutFeature>() is null && !System.Diagnostics.Debugger.IsAttached)
             throw new InvalidOperationException($"Route '{_config.RouteId}' has the TimeoutPolicy '{_config.TimeoutPolicy}', but app.UseRequestTimeouts() is not in the pipeline.");
 
-        var proxy = new ProxyContext(_config, _cluster.Model!, _time.GetTimestamp());
+        var proxy = new ProxyContext(_config, _cluster, _time.GetTimestamp());
         context.Features.Set(proxy);
         return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : _pipeline(context);
     }

@@ -1,0 +1,23 @@
+using System.Collections.Frozen;
+using ProxyKit.Diagnostics;
+
+namespace ProxyKit.Pipeline;
+
+/// <summary>What all clusters of an app share.</summary>
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+{
+    // Of two with one name the one registered last, as everywhere in dependency injection.
+    private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
+        .GroupBy(p => p.Name, StringComparer.OrdinalIgnoreCase).ToFrozenDictionary(g => g.Key, g => g.Last(), StringComparer.OrdinalIgnoreCase);
+
+    public IEnumerable<string> PolicyNames => _policies.Keys;
+
+    public TimeProvider Time { get; } = time;
+
+    public ProxyMetrics Metrics { get; } = metrics;
+
+    public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
+
+    /// <summary>The cluster's load balancing policy; validation has seen that there is one.</summary>
+    public ILoadBalancingPolicy Policy(ClusterConfig config) => _policies[config.LoadBalancingPolicy];
+}
