@@ -15,6 +15,9 @@ public sealed record ClusterConfig
     /// </summary>
     public string LoadBalancingPolicy { get; init; } = LoadBalancingPolicies.PowerOfTwoChoices;
 
+    /// <summary>What the policy <see cref="LoadBalancingPolicies.Hash"/> goes by. Default: the client's address.</summary>
+    public HashConfig? Hash { get; init; }
+
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 

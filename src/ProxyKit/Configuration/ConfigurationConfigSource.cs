@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Configuration;
 
@@ -96,6 +97,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 Metadata = destination.Map("Metadata"),
             }),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),

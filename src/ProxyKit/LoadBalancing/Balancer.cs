@@ -20,6 +20,9 @@ internal sealed class Balancer
         Destination[] inRotation = [.. model.Destinations.Where(d => d.Mode == DestinationMode.Ready && d.Config.Weight > 0)];
         Destination[] healthy = [.. inRotation.Where(d => d.Health != DestinationHealth.Unhealthy)];
         Available = healthy;
+        // The new pickers are told from now on; the old ones, which requests under way still use, see that they are not.
+        foreach (var destination in model.Destinations)
+            destination.LoadObserver = null;
         _primary = CreatePicker(backup: false, previous?._primary);
         if (inRotation.Any(d => d.Config.Backup))
             _backup = CreatePicker(backup: true, previous?._backup);

@@ -67,7 +67,11 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
             (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
+        var policy = Services.Policy(config);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
+        {
+            Observers = policy is IAttemptObserver observer ? [observer] : [],
+        };
     }
 }
 
