@@ -10,7 +10,7 @@ namespace ProxyKit.LoadBalancing;
 /// </summary>
 internal sealed class HashRing
 {
-    /// <summary>Points for a weight of one, or of a power of two where weights are high. Shares are even to about 8 % with so many.</summary>
+    /// <summary>Points for each unit of weight. Shares are even to about 8 % with so many.</summary>
     private const int PointsPerUnit = 160;
 
     private const int PointsPerHash = SHA256.HashSizeInBytes / sizeof(ulong);
@@ -23,10 +23,8 @@ internal sealed class HashRing
     private HashRing((string Address, int Weight)[] members)
     {
         _members = members;
-        // Doubled as seldom as the ring's size allows, since it changes everybody's points.
-        var unit = 1;
-        while (members.Sum(m => (long)m.Weight) > 4L * members.Length * unit)
-            unit *= 2;
+        // Weights up to ten, percents, or up to a thousand. Another unit moves everybody's keys, so it depends on nothing that changes with each destination.
+        var unit = members.Select(m => m.Weight).DefaultIfEmpty().Max() switch { <= 10 => 1, <= 100 => 10, _ => 100 };
         _counts = [.. members.Select(m => Math.Max(1, PointsPerUnit * m.Weight / unit))];
         _positions = new ulong[_counts.Sum()];
         _points = new Point[_positions.Length];

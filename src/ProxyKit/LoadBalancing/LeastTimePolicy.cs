@@ -19,13 +19,12 @@ internal sealed class LeastTimePolicy(TimeProvider time) : ILoadBalancingPolicy,
     public void Answered(Destination destination, in AttemptOutcome outcome)
     {
         var seconds = outcome.Duration.TotalSeconds;
-        // A client that left was kept waiting at least so long.
-        if (outcome.Class == FailureClass.Client || outcome.Error == ProxyError.ClientAborted)
-            destination.TimeToFirstByte.ObservePeak(seconds, Now);
-        else if (outcome.Error != ProxyError.None || outcome.StatusCode is 502 or 503 or 504)
-            destination.TimeToFirstByte.ObservePeak(Math.Max(seconds, FailureSeconds), Now);
-        else
+        if (outcome.Error == ProxyError.None && outcome.StatusCode is not (502 or 503 or 504))
             destination.TimeToFirstByte.Observe(seconds, Now);
+        else if (outcome.Class == FailureClass.Client)
+            destination.TimeToFirstByte.ObservePeak(seconds, Now); // it was kept waiting at least so long
+        else if (outcome.Error is not (ProxyError.RequestCreation or ProxyError.ResponseCreation)) // those are the app's own
+            destination.TimeToFirstByte.ObservePeak(Math.Max(seconds, FailureSeconds), Now);
     }
 
     public void BrokeOff(Destination destination, ProxyError error) => destination.TimeToFirstByte.ObservePeak(FailureSeconds, Now);

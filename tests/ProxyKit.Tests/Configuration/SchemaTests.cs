@@ -23,11 +23,15 @@ public class SchemaTests
         { "HeaderMatch", typeof(HeaderMatch) },
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
         { "Cluster", typeof(ClusterConfig) },
+        { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
+        { "Resilience", typeof(ResilienceConfig) },
+        { "Retries", typeof(RetryConfig) },
+        { "Hedging", typeof(HedgingConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
         { "ClientCertificate", typeof(ClientCertificateConfig) },
@@ -35,7 +39,8 @@ public class SchemaTests
     };
 
     // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name"];
+    // A delegate comes from code only.
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
     private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout"];
 
     [Theory]
@@ -171,6 +176,7 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "RequestHeader": "A", "Set": "b", "Append": "c" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathPrefix": "/a", "Set": "b" } ] } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "soon" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "30" } } } }""")]
@@ -228,6 +234,7 @@ public class SchemaTests
         yield return ("Routes/*/Match/Headers/*", Definition("HeaderMatch"));
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
         yield return ("Clusters/*", Definition("Cluster"));
+        yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));

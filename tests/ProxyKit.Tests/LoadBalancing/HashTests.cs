@@ -58,7 +58,7 @@ public class HashTests
     [Fact]
     public void No_key_moves_between_two_that_stay_whichever_goes_down_or_leaves()
     {
-        Gen.Select(Gen.Int[1, 5].Array[2, 12], Gen.Int[0, 11]).Sample((weights, index) =>
+        Gen.Select(Gen.Int[1, 10].Array[2, 12], Gen.Int[0, 11]).Sample((weights, index) =>
         {
             var gone = BalancedCluster.Name(index % weights.Length);
             using var cluster = Cluster(weights.Length, i => weights[i]);
@@ -75,6 +75,19 @@ public class HashTests
             cluster.Configure(c => c with { Destinations = c.Destinations.Where(d => d.Name != gone).ToValueList() });
             Assert.Equal(down, Map(cluster, 300)); // what was its successor is so for good
         }, iter: 60);
+    }
+
+    [Theory]
+    [InlineData(10)]
+    [InlineData(100)]
+    [InlineData(1000)]
+    public void High_weights_have_a_ring_of_the_same_size(int weight)
+    {
+        using var cluster = Cluster(4, i => weight - (i * weight / 10));
+
+        Assert.Equal(160 * 34, HashRing.Of(cluster.Destinations, null).Length);
+        var shares = Map(cluster, 30_000).CountBy(name => name).ToDictionary();
+        Assert.All(cluster.Destinations, d => Assert.InRange(shares[d.Name] / 30_000.0, 0.85 * d.Config.Weight / (3.4 * weight), 1.15 * d.Config.Weight / (3.4 * weight)));
     }
 
     [Fact]

@@ -79,6 +79,14 @@ public class LeastTimeTests : IDisposable
     }
 
     [Fact]
+    public void What_the_apps_own_transform_does_is_not_the_destinations_doing()
+    {
+        Outcome("b", 5000, 0, ProxyError.RequestCreation, FailureClass.NothingSent);
+
+        Assert.Equal(20, _cluster["b"].AverageTimeToFirstByte!.Value.TotalMilliseconds, 0.001);
+    }
+
+    [Fact]
     public void A_response_that_breaks_off_is_a_failure()
     {
         _cluster.Observers.Single().BrokeOff(_cluster["a"], ProxyError.ResponseBodyDestination);
