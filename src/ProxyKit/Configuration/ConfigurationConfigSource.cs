@@ -82,6 +82,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             if (!cluster.Has("Timeouts:Connect") && timeouts.Connect > idle && idle > TimeSpan.Zero)
                 timeouts = timeouts with { Connect = idle };
         }
+        var metadata = cluster.Map("Metadata");
         return new()
         {
             ClusterId = cluster.Text("ClusterId") ?? cluster.Key,
@@ -89,6 +90,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             {
                 Name = destination.Key,
                 Address = destination.Required("Address"),
+                Health = destination.Text("Health"),
                 Host = destination.Text("Host"),
                 Weight = destination.Int("Weight") ?? 1,
                 Backup = destination.Bool("Backup") ?? false,
@@ -98,9 +100,9 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
-            HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Timeouts = timeouts,
-            Metadata = cluster.Map("Metadata"),
+            Metadata = metadata,
         };
     }
 

@@ -11,7 +11,7 @@ namespace ProxyKit.Configuration;
 internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
     private static readonly FrozenSet<string> s_notYet =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity", "Health");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity");
 
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
@@ -40,6 +40,10 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
 
     public long? Long(string key) =>
         Parse(key, "a whole number", static (string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
+
+    public double? Double(string key) =>
+        Parse(key, "a number such as 0.5", static (string text, out double value) =>
+            double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value));
 
     // A number alone would be days: nobody who writes 30 means that.
     public TimeSpan? Time(string key) =>
