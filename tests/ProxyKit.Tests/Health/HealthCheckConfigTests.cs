@@ -126,7 +126,7 @@ public class HealthCheckConfigTests
     [InlineData("{ 'Active': { 'Timeout': '25.00:00:00' } }", "Cluster 'c': HealthCheck.Active.Timeout is 25.00:00:00; it must be positive and at most 24 days.")]
     [InlineData("{ 'Active': { 'StartupWait': '-00:00:01' } }", "Cluster 'c': HealthCheck.Active.StartupWait is -00:00:01; it must be 00:00:00 (not at all) to 24 days.")]
     [InlineData("{ 'Active': { 'Jitter': 0.6 } }", "Cluster 'c': HealthCheck.Active.Jitter is 0.6; it must be 0 to 0.5.")]
-    [InlineData("{ 'Active': { 'Jitter': 'much' } }", "ReverseProxy:Clusters:c:HealthCheck:Active:Jitter: 'much' is not allowed; it must be a number such as 0.5.")]
+    [InlineData("{ 'Active': { 'Jitter': 'much' } }", "ReverseProxy:Clusters:c:HealthCheck:Active:Jitter: 'much' is not allowed; it must be a number.")]
     [InlineData("{ 'Active': { 'Rise': 0 } }", "Cluster 'c': HealthCheck.Active.Rise is 0; it must be at least 1.")]
     [InlineData("{ 'Active': { 'Fall': 0 } }", "Cluster 'c': HealthCheck.Active.Fall is 0; it must be at least 1.")]
     [InlineData("{ 'Active': { 'Policy': 'Mine' } }", "ReverseProxy:Clusters:c:HealthCheck:Active:Policy: 'Mine' is not allowed; it must be ConsecutiveFailures, whose thresholds are Rise and Fall.")]
