@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Transforms;
 
@@ -182,6 +183,7 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        ConcurrencyLimitsValidator.Validate(where, cluster, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))

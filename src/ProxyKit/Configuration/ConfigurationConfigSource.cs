@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Configuration;
 
@@ -95,6 +96,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 MaxConcurrentRequests = destination.Int("MaxConcurrentRequests"),
                 Metadata = destination.Map("Metadata"),
             }),
+            Limits = cluster.Section("Limits", ConcurrencyLimitsReader.Read),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),

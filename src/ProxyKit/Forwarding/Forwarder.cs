@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
 using ProxyKit.Diagnostics;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -55,9 +56,14 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
-            if (proxy.Balancer.Pick(context, proxy) is not { } picked)
+            var acquiring = ConcurrencySlots.AcquireAsync(context, proxy, clock.Token);
+            if (!acquiring.IsCompleted)
+                clock.EnterQueue();
+            var admission = await acquiring;
+            clock.LeaveQueue();
+            if (admission.Destination is not { } picked)
             {
-                proxy.Error = ProxyError.NoAvailableDestinations;
+                proxy.Error = admission.Error;
                 proxy.FailureClass = FailureClass.NothingSent;
                 _services.Log.Failed(proxy, context, null);
                 await _errors.RespondAsync(context, proxy, StatusCodes.Status503ServiceUnavailable);
@@ -66,7 +72,6 @@ internal sealed class Forwarder
 
             proxy.Destination = destination = picked;
             proxy.Attempts++;
-            destination.BeginRequest();
             activity = _services.Tracing.Start(context, proxy, prepared);
             prepared.Body = RequestBody(context, proxy, prepared, clock);
 
@@ -102,7 +107,8 @@ internal sealed class Forwarder
         {
             response?.Dispose();
             await FinishRequestBodyAsync(prepared.Body, clock);
-            destination?.EndRequest();
+            if (destination is not null)
+                ConcurrencySlots.Release(proxy, destination);
             ProxyTracing.Stop(activity, context, proxy);
             _services.Clocks.Release(clock);
             s_prepared.Return(prepared);

@@ -8,6 +8,7 @@ namespace ProxyKit;
 public sealed class Destination
 {
     private int _activeRequests;
+    private int _maxConcurrentRequests = int.MaxValue;
     private DestinationHealth _active, _passive;
 
     internal Destination(Cluster owner, DestinationConfig config, DestinationAddress address)
@@ -41,8 +42,15 @@ public sealed class Destination
     /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
     public double EffectiveWeight => Config.Weight;
 
+    /// <summary>How many requests it is sent at once: its own limit, or what its cluster sets for each destination; null if there is none.</summary>
+    public int? MaxConcurrentRequests
+    {
+        get => Volatile.Read(ref _maxConcurrentRequests) is < int.MaxValue and var limit ? limit : null;
+        internal set => Volatile.Write(ref _maxConcurrentRequests, value ?? int.MaxValue);
+    }
+
     /// <summary>Whether it is at its limit of concurrent requests.</summary>
-    public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
+    public bool IsFull => ActiveRequests >= Volatile.Read(ref _maxConcurrentRequests);
 
     internal Cluster Owner { get; }
 
@@ -56,7 +64,14 @@ public sealed class Destination
 
     internal void BeginRequest() => Interlocked.Increment(ref _activeRequests);
 
-    internal void EndRequest() => Interlocked.Decrement(ref _activeRequests);
+    /// <summary>A request has ended that took no slot of the cluster's <see cref="LoadBalancing.ConcurrencyLimiter"/>; somebody may wait for it all the same.</summary>
+    internal void EndRequest()
+    {
+        FreeSlot();
+        Owner.Limiter?.Freed(this);
+    }
+
+    internal void FreeSlot() => Interlocked.Decrement(ref _activeRequests);
 
     private void Change(ref DestinationHealth verdict, DestinationHealth value)
     {

@@ -9,6 +9,8 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
 {
     private readonly Lock _lock = new();
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
     public string ClusterId { get; } = clusterId;
 
@@ -19,6 +21,9 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
@@ -26,9 +31,16 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         lock (_lock)
         {
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
+            {
+                var config = model.Config.Destinations[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
             _balancer = new(model, _balancer);
+            // It stays when the limits go, for the requests that it has let in, and in case they come back.
+            _limiter = ConcurrencyLimiter.IsNeeded(model) ? _anyLimiter ??= new(this) : null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
@@ -42,6 +54,7 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
             if (_balancer is { } balancer)
                 _balancer = new(balancer.Model, balancer);
         }
+        _limiter?.Refresh();
     }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>

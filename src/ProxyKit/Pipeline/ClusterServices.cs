@@ -4,7 +4,7 @@ using ProxyKit.Diagnostics;
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, LoadBalancing.ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -15,6 +15,8 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
     public TimeProvider Time { get; } = time;
 
     public ProxyMetrics Metrics { get; } = metrics;
+
+    public LoadBalancing.ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -17,13 +17,14 @@ public sealed class ProxyContext
     {
         Route = route;
         Balancer = cluster.Balancer;
+        Limiter = cluster.Limiter;
         StartTimestamp = startTimestamp;
     }
 
     /// <summary>The route that took the request.</summary>
     public RouteConfig Route { get; }
 
-    /// <summary>The cluster that answers, as configured when the request came in.</summary>
+    /// <summary>The cluster that answers, as configured when the request came in, or when it was given a destination if it had to wait for one.</summary>
     public ClusterConfig Cluster => Model.Config;
 
     /// <summary>The destinations that can be chosen.</summary>
@@ -53,7 +54,16 @@ public sealed class ProxyContext
     /// <summary>From the request's start until the response's headers were there; null before.</summary>
     public TimeSpan? TimeToFirstByte { get; internal set; }
 
-    internal Balancer Balancer { get; }
+    /// <summary>How long the request has waited for a destination, because all were at their limits of concurrent requests.</summary>
+    public TimeSpan QueueTime { get; internal set; }
+
+    internal Balancer Balancer { get; set; }
+
+    /// <summary>Who holds the cluster to its limits; null when it has none.</summary>
+    internal ConcurrencyLimiter? Limiter { get; }
+
+    /// <summary>What the last pick passed over because it was full.</summary>
+    internal FullDestinations Full;
 
     internal Destination[] Destinations => Model.Destinations;
 

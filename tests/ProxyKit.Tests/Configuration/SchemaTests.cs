@@ -24,6 +24,7 @@ public class SchemaTests
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
         { "Cluster", typeof(ClusterConfig) },
         { "Destination", typeof(DestinationConfig) },
+        { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
@@ -229,6 +230,7 @@ public class SchemaTests
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/Limits", Definition("Limits"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
