@@ -107,8 +107,7 @@ internal sealed class Forwarder
         {
             response?.Dispose();
             await FinishRequestBodyAsync(prepared.Body, clock);
-            if (destination is not null)
-                ConcurrencySlots.Release(proxy, destination);
+            destination?.EndRequest();
             ProxyTracing.Stop(activity, context, proxy);
             _services.Clocks.Release(clock);
             s_prepared.Return(prepared);

@@ -12,19 +12,25 @@ namespace ProxyKit.LoadBalancing;
 /// After everything that may set something free (an end, a verdict on health, a reload), whoever waits and can use it has it. So nobody in the queue can use
 /// anything that a new request finds free, and the new one overtakes nobody.
 /// </remarks>
-internal sealed class ConcurrencyLimiter(Cluster cluster)
+internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
 {
     private readonly Lock _lock = new();
     private readonly RequestQueue _queue = new();
     private readonly ConcurrencyLog _log = new(cluster);
-    private ConcurrencyLimitsConfig _limits = new();
-    private int _active;
+    private readonly List<Destination> _retired = [];
+    private ClusterModel _model = model;
+    private ConcurrencyLimitsConfig _limits = model.Config.Limits ?? new();
     private bool _picking, _stale;
 
-    private bool IsFull => _active >= _limits.MaxConcurrentRequests;
-
-    /// <summary>Requests that have a slot.</summary>
-    public int ActiveRequests => Volatile.Read(ref _active);
+    /// <summary>Requests that the cluster is answering, those of destinations that it no longer has among them.</summary>
+    public int ActiveRequests
+    {
+        get
+        {
+            lock (_lock)
+                return Count();
+        }
+    }
 
     /// <summary>Requests that wait for one.</summary>
     public int QueueLength
@@ -37,7 +43,8 @@ internal sealed class ConcurrencyLimiter(Cluster cluster)
     }
 
     public static bool IsNeeded(ClusterModel model) =>
-        model.Config.Limits?.MaxConcurrentRequests is not null || Array.Exists(model.Destinations, d => d.MaxConcurrentRequests is not null);
+        model.Config.Limits is { MaxConcurrentRequests: not null } or { MaxConcurrentRequestsPerDestination: not null }
+        || model.Config.Destinations.Any(d => d.MaxConcurrentRequests is not null);
 
     /// <summary>RFC 9110 §10.2.3; null for no such header.</summary>
     public static string? RetryAfter(ClusterConfig cluster)
@@ -71,23 +78,15 @@ internal sealed class ConcurrencyLimiter(Cluster cluster)
             return Admit(context, proxy).Destination;
     }
 
-    /// <summary>Gives back the slot that this limiter gave out, to the first who can use it.</summary>
+    /// <summary>Frees a slot, and gives it to the first who can use it.</summary>
     public void Release(Destination destination)
     {
         lock (_lock)
         {
-            var wasFull = IsFull;
-            _active--;
+            var wasFull = IsFull();
             destination.FreeSlot();
             HandOn(destination, wasFull);
         }
-    }
-
-    /// <summary>A request has ended that came before there were limits.</summary>
-    public void Freed(Destination destination)
-    {
-        lock (_lock)
-            HandOn(destination, wasFull: false);
     }
 
     /// <summary>Looks at everybody who waits: limits, destinations or their health have changed.</summary>
@@ -95,7 +94,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster)
     {
         lock (_lock)
         {
-            _limits = cluster.Balancer.Model.Config.Limits ?? new();
+            TakeModel(cluster.Balancer.Model);
             _stale = true;
             if (!_picking)
                 ExamineAll();
@@ -127,13 +126,13 @@ internal sealed class ConcurrencyLimiter(Cluster cluster)
         var (time, metrics) = (cluster.Services.Time, cluster.Services.Concurrency);
         var start = time.GetTimestamp();
         var outcome = ProxyError.ClientAborted;
-        metrics.Queued(cluster.ClusterId);
         try
         {
             // The timer holds for the request that has it: two with different limits, before and after a reload, may wait at once.
             using var timer = timeout == Timeout.InfiniteTimeSpan ? null
                 : time.CreateTimer(static state => ((QueuedRequest)state!).Limiter.TimedOut((QueuedRequest)state), request, timeout, Timeout.InfiniteTimeSpan);
             using var left = cancellationToken.UnsafeRegister(static (state, token) => ((QueuedRequest)state!).Limiter.Left((QueuedRequest)state, token), request);
+            metrics.Queued(cluster.ClusterId);
             var admission = await request.Task;
             outcome = admission.Error;
             return admission;
@@ -146,31 +145,53 @@ internal sealed class ConcurrencyLimiter(Cluster cluster)
         }
     }
 
+    private void TakeModel(ClusterModel model)
+    {
+        if (_model == model)
+            return;
+        _retired.RemoveAll(static d => d.ActiveRequests == 0);
+        _retired.AddRange(_model.Destinations.Except(model.Destinations));
+        (_model, _limits) = (model, model.Config.Limits ?? new());
+    }
+
+    // The sum, not a count of its own: requests that came before there was a limit are in it too.
+    private int Count()
+    {
+        var count = 0;
+        foreach (var destination in _model.Destinations)
+            count += destination.ActiveRequests;
+        foreach (var destination in _retired)
+            count += destination.ActiveRequests;
+        return count;
+    }
+
+    private bool IsFull() => _limits.MaxConcurrentRequests is { } limit && Count() >= limit;
+
     private Admission Admit(HttpContext context, ProxyContext proxy)
     {
         // What has waited, or was held up before, sees what is in force now.
         var balancer = proxy.Balancer = cluster.Balancer;
         proxy.Full = default;
-        if (IsFull && balancer.Available.Length > 0)
+        var isFull = IsFull();
+        if (isFull && balancer.Available.Length > 0)
             return default;
 
         var picked = balancer.Pick(context, proxy);
         if (picked is null)
             return proxy.Full.IsAny ? default : new(null, ProxyError.NoAvailableDestinations);
-        if (IsFull || picked.IsFull)
+        if (isFull || picked.IsFull)
         {
             proxy.Full.Add(picked);
             return default;
         }
         picked.BeginRequest();
-        _active++;
         return new(picked, ProxyError.None);
     }
 
     // One slot is free, so at most one request gets one.
     private void HandOn(Destination destination, bool wasFull)
     {
-        if (_queue.Count == 0 || IsFull || (!wasFull && (destination.IsFull || !_queue.MayUse(destination))))
+        if (_queue.Count == 0 || (wasFull && IsFull()) || (!wasFull && (destination.IsFull || !_queue.MayUse(destination))))
             return;
         var isAvailable = wasFull || Array.IndexOf(cluster.Balancer.Available, destination) >= 0;
         for (var request = _queue.First; request is not null; request = request.Next)

@@ -64,13 +64,18 @@ public sealed class Destination
 
     internal void BeginRequest() => Interlocked.Increment(ref _activeRequests);
 
-    /// <summary>A request has ended that took no slot of the cluster's <see cref="LoadBalancing.ConcurrencyLimiter"/>; somebody may wait for it all the same.</summary>
     internal void EndRequest()
     {
+        if (Owner.Limiter is { } limiter)
+        {
+            limiter.Release(this);
+            return;
+        }
         FreeSlot();
-        Owner.Limiter?.Freed(this);
+        Owner.Limiter?.Refresh(); // it has come this very moment, and somebody may wait already
     }
 
+    /// <summary>For <see cref="EndRequest"/> and the cluster's limiter alone.</summary>
     internal void FreeSlot() => Interlocked.Decrement(ref _activeRequests);
 
     private void Change(ref DestinationHealth verdict, DestinationHealth value)

@@ -30,6 +30,10 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         var old = Model;
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
             {
                 var config = model.Config.Destinations[i];
@@ -37,8 +41,8 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
                 model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
             }
             _balancer = new(model, _balancer);
-            // It stays when the limits go, for the requests that it has let in, and in case they come back.
-            _limiter = ConcurrencyLimiter.IsNeeded(model) ? _anyLimiter ??= new(this) : null;
+            if (!isLimited)
+                _limiter = null;
         }
         _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)

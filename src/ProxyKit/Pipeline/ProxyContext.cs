@@ -16,8 +16,8 @@ public sealed class ProxyContext
     internal ProxyContext(RouteConfig route, Cluster cluster, long startTimestamp)
     {
         Route = route;
+        Owner = cluster;
         Balancer = cluster.Balancer;
-        Limiter = cluster.Limiter;
         StartTimestamp = startTimestamp;
     }
 
@@ -59,8 +59,7 @@ public sealed class ProxyContext
 
     internal Balancer Balancer { get; set; }
 
-    /// <summary>Who holds the cluster to its limits; null when it has none.</summary>
-    internal ConcurrencyLimiter? Limiter { get; }
+    internal Cluster Owner { get; }
 
     /// <summary>What the last pick passed over because it was full.</summary>
     internal FullDestinations Full;
