@@ -17,6 +17,7 @@ internal sealed class ExchangeClock
     private CancellationTokenRegistration _aborted;
     private TimeoutConfig _limits = s_none;
     private TimeSpan _total;
+    private ExchangeClock? _request;
     private long _start;
     private long _lastActivity;
     private long _due = long.MaxValue; // when the timer will fire
@@ -45,6 +46,9 @@ internal sealed class ExchangeClock
     /// <summary>Why the token is cancelled; <see cref="ProxyError.None"/> if it is not, or if neither client nor time is the reason.</summary>
     public ProxyError Reason { get; private set; }
 
+    /// <summary>What is left of the time for the whole request; null if that has no limit.</summary>
+    public TimeSpan? Remaining => _total == Timeout.InfiniteTimeSpan ? null : _total - _time.GetElapsedTime(_start);
+
     public void Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
     {
         lock (_lock)
@@ -60,6 +64,21 @@ internal sealed class ExchangeClock
         _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
     }
 
+    /// <summary>Starts a clock for one of a request's attempts: limits of its own, cancelled together with the request's.</summary>
+    public void StartAttempt(TimeoutConfig limits, long startTimestamp, ExchangeClock request)
+    {
+        lock (_lock)
+        {
+            _limits = limits;
+            _total = Timeout.InfiniteTimeSpan;
+            _start = _lastActivity = startTimestamp;
+            _state = State.AwaitingHeaders;
+            _request = request;
+            Arm();
+        }
+        _aborted = request.Token.UnsafeRegister(static state => ((ExchangeClock)state!).CancelWithRequest(), this);
+    }
+
     /// <summary>Something has moved.</summary>
     public void Touch() => Volatile.Write(ref _lastActivity, _time.GetTimestamp());
 
@@ -67,11 +86,7 @@ internal sealed class ExchangeClock
     public void EnterQueue() => Enter(State.Queued, _time.GetTimestamp());
 
     /// <summary>It has one: <see cref="TimeoutConfig.FirstByte"/> begins to count.</summary>
-    public void LeaveQueue()
-    {
-        if (_state == State.Queued)
-            Enter(State.AwaitingHeaders, _time.GetTimestamp());
-    }
+    public void LeaveQueue() => Enter(State.AwaitingHeaders, _time.GetTimestamp());
 
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
     public void HeadersReceived(long timestamp) => Enter(State.Body, timestamp);
@@ -96,6 +111,14 @@ internal sealed class ExchangeClock
 
     /// <summary>Ends what still runs of the exchange, for no reason that anybody is to be told.</summary>
     public void CancelExchange() => _cancellation.Cancel();
+
+    private void CancelWithRequest()
+    {
+        if (_request is { Reason: not ProxyError.None and var reason })
+            Cancel(reason);
+        else
+            CancelExchange();
+    }
 
     private void Enter(State state, long timestamp)
     {
@@ -162,6 +185,7 @@ internal sealed class ExchangeClock
         lock (_lock)
         {
             _state = State.Stopped;
+            _request = null;
             var clean = Reason == ProxyError.None;
             Reason = ProxyError.None;
             return clean && _cancellation.TryReset();

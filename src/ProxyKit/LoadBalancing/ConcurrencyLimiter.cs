@@ -254,9 +254,3 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         return new(null, error);
     }
 }
-
-/// <summary>A slot at a destination, or why there is none; neither while a request must wait.</summary>
-internal readonly record struct Admission(Destination? Destination, ProxyError Error)
-{
-    public bool MustWait => Destination is null && Error == ProxyError.None;
-}

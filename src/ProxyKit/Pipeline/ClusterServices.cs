@@ -1,10 +1,12 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, LoadBalancing.ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -16,7 +18,9 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
 
     public ProxyMetrics Metrics { get; } = metrics;
 
-    public LoadBalancing.ConcurrencyMetrics Concurrency { get; } = concurrency;
+    public ResilienceTelemetry Resilience { get; } = resilience;
+
+    public ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -53,7 +53,7 @@ internal sealed class LimitedCluster : IDisposable
         var proxy = new ProxyContext(s_route, Cluster, Time.GetTimestamp());
         foreach (var destination in tried)
             proxy.AddAttempted(destination);
-        return new(context, proxy);
+        return new(context, proxy, _services.GetRequiredService<ExchangeClock.Pool>());
     }
 
     public void Dispose() => _services.Dispose();
@@ -61,14 +61,18 @@ internal sealed class LimitedCluster : IDisposable
     internal sealed class Request : IDisposable
     {
         private readonly CancellationTokenSource _client = new();
-        private readonly Task<Admission> _admission;
+        private readonly Task<Destination> _admission;
         private readonly HttpContext _context;
+        private readonly ExchangeClock.Pool _clocks;
+        private readonly ExchangeClock _clock;
 
-        public Request(HttpContext context, ProxyContext proxy)
+        public Request(HttpContext context, ProxyContext proxy, ExchangeClock.Pool clocks)
         {
+            _clocks = clocks;
+            _clock = clocks.Rent();
             Proxy = proxy;
             _context = context;
-            _admission = ConcurrencySlots.AcquireAsync(context, proxy, _client.Token).AsTask();
+            _admission = AcquireAsync(context, proxy);
         }
 
         public ProxyContext Proxy { get; }
@@ -82,21 +86,29 @@ internal sealed class LimitedCluster : IDisposable
         /// <summary>It waits; what has left the queue may take a moment to know.</summary>
         public bool IsWaiting => !_admission.IsCompleted;
 
-        /// <summary>What becomes of it; a bug must not hang the test.</summary>
-        public Task<Admission> AdmissionAsync() => _admission.WaitAsync(TimeSpan.FromSeconds(30));
+        /// <summary>Where it goes; a bug must not hang the test.</summary>
+        public Task<Destination> DestinationAsync() => _admission.WaitAsync(TimeSpan.FromSeconds(30));
 
-        public async Task<Destination?> DestinationAsync() => (await AdmissionAsync()).Destination;
+        public async Task<ProxyError> ErrorAsync() => (await Assert.ThrowsAsync<NoDestinationException>(DestinationAsync)).Error;
 
-        public async Task<ProxyError> ErrorAsync() => (await AdmissionAsync()).Error;
-
-        public async Task FinishAsync() => (await DestinationAsync())!.EndRequest();
+        public async Task FinishAsync() => (await DestinationAsync()).EndRequest();
 
         public void Leave() => _client.Cancel();
 
         /// <summary>It has been told that it left.</summary>
-        public async Task HasLeftAsync() => await Assert.ThrowsAnyAsync<OperationCanceledException>(AdmissionAsync);
+        public async Task HasLeftAsync() => await Assert.ThrowsAnyAsync<OperationCanceledException>(DestinationAsync);
 
-        public void Dispose() => _client.Dispose();
+        public void Dispose()
+        {
+            _clocks.Release(_clock);
+            _client.Dispose();
+        }
+
+        private async Task<Destination> AcquireAsync(HttpContext context, ProxyContext proxy)
+        {
+            _clock.Start(proxy.Cluster.Timeouts, null, proxy.StartTimestamp, _client.Token);
+            return await ConcurrencySlots.AcquireAsync(context, proxy, _clock);
+        }
     }
 
     /// <summary>The first destination in the configured order that is free, or the one that the request is bound to.</summary>

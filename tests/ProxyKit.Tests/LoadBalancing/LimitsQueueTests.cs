@@ -241,7 +241,7 @@ public class LimitsQueueTests
 
         await active.FinishAsync();
 
-        Assert.Equal("policy", (await Assert.ThrowsAsync<InvalidOperationException>(failing.AdmissionAsync)).Message);
+        Assert.Equal("policy", (await Assert.ThrowsAsync<InvalidOperationException>(failing.DestinationAsync)).Message);
         await next.FinishAsync();
         Assert.Equal((0, 0), (cluster.Limiter.ActiveRequests, cluster.Limiter.QueueLength));
     }
