@@ -7,6 +7,7 @@ using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Routing;
@@ -31,6 +32,8 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<DestinationEvents>();
+        services.TryAddSingleton<IProxyControl, ProxyControl>();
         services.TryAddSingleton<ClusterServices>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());

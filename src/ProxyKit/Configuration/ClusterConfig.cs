@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>How it is found out which destinations can be used.</summary>
     public HealthCheckConfig HealthCheck { get; init; } = new();
 
+    /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
+    public CircuitBreakerConfig? CircuitBreaker { get; init; }
+
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
 

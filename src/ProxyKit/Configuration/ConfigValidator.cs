@@ -11,7 +11,9 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
@@ -182,6 +184,8 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        PassiveHealthValidator.Validate(where, cluster, errors);
+        CircuitBreakerValidator.Validate(where, cluster.CircuitBreaker, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))

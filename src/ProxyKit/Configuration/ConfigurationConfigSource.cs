@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Configuration;
 
@@ -99,6 +100,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
             Timeouts = timeouts,
             Metadata = cluster.Map("Metadata"),
         };

@@ -19,6 +19,7 @@ internal sealed class ProxyConfigManager(
     private readonly Dictionary<string, Cluster> _clusters = new(StringComparer.OrdinalIgnoreCase);
     private Dictionary<string, ProxyRoute> _configured = new(StringComparer.OrdinalIgnoreCase);
     private IReadOnlyList<ProxyRoute> _configuredRoutes = [];
+    private volatile Cluster[] _inForce = [];
     private CancellationTokenSource _changed = new();
     private IDisposable[] _subscriptions = [];
     private int _loads;
@@ -36,6 +37,9 @@ internal sealed class ProxyConfigManager(
             return _configuredRoutes;
         }
     }
+
+    /// <summary>The clusters in force.</summary>
+    public Cluster[] Clusters => _inForce;
 
     public IChangeToken GetChangeToken() => new CancellationChangeToken(_changed.Token);
 
@@ -160,6 +164,7 @@ internal sealed class ProxyConfigManager(
             _clusters.Remove(gone, out var cluster);
             cluster?.Model?.Http1?.Dispose();
         }
+        _inForce = [.. _clusters.Values];
         _configured = configured;
         _configuredRoutes = [.. configured.Values];
         monitor.Routes = routes;

@@ -8,16 +8,11 @@ internal static class HealthCheckReader
     public static HealthCheckConfig Read(SectionReader check) => new()
     {
         Active = check.Section("Active", ReadActive) ?? new(),
-        Passive = check.Section("Passive", ReadPassive) ?? new(),
+        Passive = check.Section("Passive", PassiveHealthReader.Read) ?? new(),
     };
 
     private static ActiveHealthCheckConfig ReadActive(SectionReader active) => new()
     {
         Enabled = active.Bool("Enabled") ?? false,
-    };
-
-    private static PassiveHealthCheckConfig ReadPassive(SectionReader passive) => new()
-    {
-        Enabled = passive.Bool("Enabled") ?? false,
     };
 }

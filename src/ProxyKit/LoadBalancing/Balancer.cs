@@ -17,7 +17,7 @@ internal sealed class Balancer
         if (previous?._policy != _policy)
             previous = null;
 
-        Destination[] inRotation = [.. model.Destinations.Where(d => d.Mode == DestinationMode.Ready && d.Config.Weight > 0)];
+        Destination[] inRotation = [.. model.Destinations.Where(d => d.Mode == DestinationMode.Ready && d.Weight > 0)];
         Destination[] healthy = [.. inRotation.Where(d => d.Health != DestinationHealth.Unhealthy)];
         Available = healthy;
         _primary = CreatePicker(backup: false, previous?._primary);
@@ -37,6 +37,14 @@ internal sealed class Balancer
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
         var pick = new PickContext(context, proxy);
-        return _primary.Pick(pick) ?? _backup?.Pick(pick);
+        // Of several requests that see a half-open circuit at once only as many go there as it lets through; the others look again. Not for ever: a policy of the
+        // user's own may not look.
+        for (var i = 0; i <= Model.Destinations.Length; i++)
+        {
+            var picked = _primary.Pick(pick) ?? _backup?.Pick(pick);
+            if (picked?.Circuit is not { } circuit || circuit.TryEnter())
+                return picked;
+        }
+        return null;
     }
 }

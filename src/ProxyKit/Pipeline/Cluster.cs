@@ -1,18 +1,29 @@
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
-internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+internal sealed class Cluster
 {
     private readonly Lock _lock = new();
+    private readonly HttpHandlerFactory _handlers;
     private volatile Balancer? _balancer;
 
-    public string ClusterId { get; } = clusterId;
+    public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+    {
+        (ClusterId, Services, _handlers) = (clusterId, services, handlers);
+        Ejections = new(this);
+    }
 
-    public ClusterServices Services { get; } = services;
+    public string ClusterId { get; }
+
+    public ClusterServices Services { get; }
+
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
 
     public ClusterModel? Model => _balancer?.Model;
 
@@ -23,6 +34,7 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
             for (var i = 0; i < model.Destinations.Length; i++)
@@ -57,7 +69,7 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
             if (!known.TryGetValue(d.Address, out var destination))
             {
                 destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                handlers.Register(destination.Target);
+                _handlers.Register(destination.Target);
             }
             return destination;
         }).ToArray();
@@ -66,8 +78,11 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
-            (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
+            (invoker, http1) = (_handlers.Create(config), _handlers.CreateHttp1(config));
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        {
+            Observers = AttemptObservers.Create(this, config),
+        };
     }
 }
 

@@ -1,10 +1,11 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.Health;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers, DestinationEvents events)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -17,6 +18,8 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
     public ProxyMetrics Metrics { get; } = metrics;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
+
+    public DestinationEvents Events { get; } = events;
 
     /// <summary>The cluster's load balancing policy; validation has seen that there is one.</summary>
     public ILoadBalancingPolicy Policy(ClusterConfig config) => _policies[config.LoadBalancingPolicy];

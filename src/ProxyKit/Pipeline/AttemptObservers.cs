@@ -1,0 +1,35 @@
+using ProxyKit.Health;
+using ProxyKit.Resilience;
+
+namespace ProxyKit.Pipeline;
+
+/// <summary>Who watches a cluster's attempts. Observers belong to a configuration; what they have seen belongs to the destinations.</summary>
+internal static class AttemptObservers
+{
+    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config)
+    {
+        var observers = new List<IAttemptObserver>();
+        if (config.HealthCheck.Passive.Enabled)
+            observers.Add(new PassiveHealthCheck(cluster, config));
+        if (config.CircuitBreaker is { } breaker)
+            observers.Add(new CircuitBreakerObserver(breaker, cluster.Services));
+        return [.. observers];
+    }
+
+    /// <summary>Before a model comes into force: its destinations are watched as it says, and no longer as another one said.</summary>
+    public static void Attach(Cluster cluster, ClusterModel model)
+    {
+        foreach (var observer in model.Observers)
+        {
+            (observer as PassiveHealthCheck)?.Attach(model.Destinations);
+            (observer as CircuitBreakerObserver)?.Attach(model.Destinations);
+        }
+        foreach (var destination in model.Destinations)
+        {
+            if (!model.Config.HealthCheck.Passive.Enabled && destination.Passive is not null)
+                cluster.Ejections.Detach(destination);
+            if (model.Config.CircuitBreaker is null)
+                CircuitBreakerObserver.Detach(destination);
+        }
+    }
+}
