@@ -32,6 +32,9 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<ClusterDirectory>();
+        services.TryAddSingleton<HealthMetrics>();
+        services.TryAddSingleton<HealthServices>();
         services.TryAddSingleton<DestinationEvents>();
         services.TryAddSingleton<IProxyControl, ProxyControl>();
         services.TryAddSingleton<ClusterServices>();

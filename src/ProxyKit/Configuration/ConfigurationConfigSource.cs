@@ -83,6 +83,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             if (!cluster.Has("Timeouts:Connect") && timeouts.Connect > idle && idle > TimeSpan.Zero)
                 timeouts = timeouts with { Connect = idle };
         }
+        var metadata = cluster.Map("Metadata");
         return new()
         {
             ClusterId = cluster.Text("ClusterId") ?? cluster.Key,
@@ -90,6 +91,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             {
                 Name = destination.Key,
                 Address = destination.Required("Address"),
+                Health = destination.Text("Health"),
                 Host = destination.Text("Host"),
                 Weight = destination.Int("Weight") ?? 1,
                 Backup = destination.Bool("Backup") ?? false,
@@ -99,10 +101,10 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
-            HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
             Timeouts = timeouts,
-            Metadata = cluster.Map("Metadata"),
+            Metadata = metadata,
         };
     }
 

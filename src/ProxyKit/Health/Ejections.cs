@@ -8,6 +8,7 @@ internal sealed class Ejections(Cluster cluster)
     private static readonly TimeSpan s_quiet = TimeSpan.FromSeconds(1);
 
     private readonly Lock _lock = new();
+    private bool _isClosed;
 
     private DestinationEvents Events => cluster.Services.Events;
 
@@ -17,7 +18,7 @@ internal sealed class Ejections(Cluster cluster)
     {
         lock (_lock)
         {
-            if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
+            if (_isClosed || destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
                 return;
             var (ejected, all) = Count();
             if (ejected + 1 > all * config.MaxEjectedPercent / 100)
@@ -98,6 +99,17 @@ internal sealed class Ejections(Cluster cluster)
         }
     }
 
+    /// <summary>Whoever is ejected stays so, for whom it no longer matters.</summary>
+    public void Close()
+    {
+        lock (_lock)
+        {
+            _isClosed = true;
+            foreach (var destination in cluster.Model?.Destinations ?? [])
+                destination.Passive?.Ejection?.Dispose();
+        }
+    }
+
     private (int Ejected, int All) Count()
     {
         var (ejected, all) = (0, 0);
@@ -125,7 +137,9 @@ internal sealed class Ejection : IDisposable
     public Ejection(Ejections owner, Destination destination, TimeProvider time, TimeSpan period)
     {
         (_owner, _destination, _time, _start) = (owner, destination, time, time.GetTimestamp());
-        _timer = time.CreateTimer(static state => ((Ejection)state!).End(), this, period, Timeout.InfiniteTimeSpan);
+        // It must not hold the request that happened to be the last to fail, with all that flows with that.
+        using (ExecutionContext.SuppressFlow())
+            _timer = time.CreateTimer(static state => ((Ejection)state!).End(), this, period, Timeout.InfiniteTimeSpan);
     }
 
     public TimeSpan Elapsed => _time.GetElapsedTime(_start);

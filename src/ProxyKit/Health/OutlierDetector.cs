@@ -17,7 +17,8 @@ internal sealed class OutlierDetector
     {
         (_cluster, _check, _config) = (cluster, check, config);
         _failures = StatusRanges.Parse(config.FailureStatuses);
-        _timer = cluster.Services.Time.CreateTimer(static state => ((OutlierDetector)state!).Compare(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using (ExecutionContext.SuppressFlow())
+            _timer = cluster.Services.Time.CreateTimer(static state => ((OutlierDetector)state!).Compare(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     public void Answered(PassiveRecord record, in AttemptOutcome outcome)

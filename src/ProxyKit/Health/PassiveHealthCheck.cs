@@ -14,18 +14,18 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
     private readonly int _inARow;
     private readonly double _rate;
 
-    public PassiveHealthCheck(Cluster cluster, ClusterConfig config)
+    public PassiveHealthCheck(Cluster cluster, PassiveHealthCheckConfig config)
     {
         _cluster = cluster;
         _time = cluster.Services.Time;
-        _config = config.HealthCheck.Passive;
+        _config = config;
         _failures = StatusRanges.Parse(_config.FailureStatuses);
         if (_config.OutlierEjection is { } outliers)
             _outliers = new(cluster, this, outliers);
         if (_config.Policy != PassiveHealthPolicy.TransportFailureRate)
             _inARow = _config.ConsecutiveFailures;
         if (_config.Policy != PassiveHealthPolicy.ConsecutiveFailures)
-            _rate = PassiveHealthValidator.RateLimit(config.Metadata.GetValueOrDefault(PassiveHealthValidator.RateLimitKey)) ?? _config.FailureRate;
+            _rate = _config.FailureRate;
     }
 
     /// <summary>Begins with these destinations, of which some are known.</summary>

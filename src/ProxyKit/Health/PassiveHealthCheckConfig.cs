@@ -17,7 +17,7 @@ public sealed record PassiveHealthCheckConfig
 
     /// <summary>
     /// This share of failures in <see cref="Window"/>, or more, ejects a destination: above 0 and at most 1; 0 switches this off. Default: 0.3. YARP:
-    /// <c>DefaultFailureRateLimit</c>, or the cluster's metadata <c>TransportFailureRateHealthPolicy.RateLimit</c>, which comes first here too.
+    /// <c>DefaultFailureRateLimit</c>, or the cluster's metadata <c>TransportFailureRateHealthPolicy.RateLimit</c>, which JSON may use too.
     /// </summary>
     public double FailureRate { get; init; } = 0.3;
 

@@ -10,6 +10,9 @@ public sealed class PassiveHealthCheckOptions
         (ReactivationPeriod, MaxReactivationPeriod, MaxEjectedPercent) = (now.ReactivationPeriod, now.MaxReactivationPeriod, now.MaxEjectedPercent);
     }
 
+    /// <inheritdoc cref="PassiveHealthCheckConfig.Enabled"/>
+    public bool Enabled { get; set; } = true;
+
     /// <inheritdoc cref="PassiveHealthCheckConfig.Policy"/>
     public PassiveHealthPolicy Policy { get; set; }
 
@@ -42,7 +45,7 @@ public sealed class PassiveHealthCheckOptions
 
     internal PassiveHealthCheckConfig ToConfig() => new()
     {
-        Enabled = true,
+        Enabled = Enabled,
         Policy = Policy,
         ConsecutiveFailures = ConsecutiveFailures,
         FailureRate = FailureRate,

@@ -1,3 +1,4 @@
+using System.Globalization;
 using ProxyKit.Configuration;
 
 namespace ProxyKit.Health;
@@ -5,7 +6,10 @@ namespace ProxyKit.Health;
 /// <summary>A cluster's <c>HealthCheck:Passive</c> in JSON.</summary>
 internal static class PassiveHealthReader
 {
-    public static PassiveHealthCheckConfig Read(SectionReader passive)
+    private const string RateLimitKey = "TransportFailureRateHealthPolicy.RateLimit";
+
+    // metadata: the cluster's, where YARP has its policies' settings.
+    public static PassiveHealthCheckConfig Read(SectionReader passive, ValueMap metadata)
     {
         var defaults = new PassiveHealthCheckConfig();
         return new()
@@ -13,7 +17,7 @@ internal static class PassiveHealthReader
             Enabled = passive.Bool("Enabled") ?? defaults.Enabled,
             Policy = passive.Enum<PassiveHealthPolicy>("Policy") ?? defaults.Policy,
             ConsecutiveFailures = passive.Int("ConsecutiveFailures") ?? defaults.ConsecutiveFailures,
-            FailureRate = passive.Double("FailureRate") ?? defaults.FailureRate,
+            FailureRate = passive.Double("FailureRate") ?? ReadRateLimit(passive, metadata) ?? defaults.FailureRate,
             Window = passive.Time("Window") ?? defaults.Window,
             MinimumRequests = passive.Int("MinimumRequests") ?? defaults.MinimumRequests,
             FailureStatuses = passive.Text("FailureStatuses"),
@@ -22,6 +26,16 @@ internal static class PassiveHealthReader
             MaxReactivationPeriod = passive.Time("MaxReactivationPeriod") ?? defaults.MaxReactivationPeriod,
             MaxEjectedPercent = passive.Int("MaxEjectedPercent") ?? defaults.MaxEjectedPercent,
         };
+    }
+
+    private static double? ReadRateLimit(SectionReader passive, ValueMap metadata)
+    {
+        if (!metadata.TryGetValue(RateLimitKey, out var text))
+            return null;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var limit) && limit is > 0 and <= 1)
+            return limit;
+        passive.Errors.Add($"{passive.Path}: the cluster's Metadata '{RateLimitKey}' is '{text}'; it must be above 0 and at most 1.");
+        return null;
     }
 
     private static OutlierEjectionConfig ReadOutlierEjection(SectionReader outlier)

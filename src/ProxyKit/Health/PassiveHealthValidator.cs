@@ -6,21 +6,13 @@ namespace ProxyKit.Health;
 /// <summary>The part of validation that concerns passive health checks.</summary>
 internal static class PassiveHealthValidator
 {
-    /// <summary>YARP's way of giving a cluster a rate of its own.</summary>
-    public const string RateLimitKey = "TransportFailureRateHealthPolicy.RateLimit";
-
-    private static readonly TimeSpan s_day = TimeSpan.FromHours(24);
-
-    public static void Validate(string where, ClusterConfig cluster, List<string> errors)
+    public static void Validate(string where, PassiveHealthCheckConfig passive, List<string> errors)
     {
-        var passive = cluster.HealthCheck.Passive;
         where += ": HealthCheck.Passive";
         if (passive.ConsecutiveFailures < 0)
             errors.Add($"{where}.ConsecutiveFailures is {passive.ConsecutiveFailures}; it must be at least 1, or 0 to switch it off.");
         if (passive.FailureRate is not (>= 0 and <= 1))
             errors.Add($"{where}.FailureRate is {Text(passive.FailureRate)}; it must be 0 to 1, 0 to switch it off.");
-        if (cluster.Metadata.TryGetValue(RateLimitKey, out var limit) && RateLimit(limit) is null)
-            errors.Add($"Cluster '{cluster.ClusterId}': Metadata '{RateLimitKey}' is '{limit}'; it must be above 0 and at most 1.");
         Window("Window", passive.Window);
         if (passive.MinimumRequests < 1)
             errors.Add($"{where}.MinimumRequests is {passive.MinimumRequests}; it must be at least 1.");
@@ -54,7 +46,7 @@ internal static class PassiveHealthValidator
 
         void Period(string name, TimeSpan value)
         {
-            if (value < TimeSpan.FromMilliseconds(1) || value > s_day)
+            if (value < TimeSpan.FromMilliseconds(1) || value > TimeSpan.FromHours(24))
                 errors.Add($"{where}.{name} is {value}; it must be 00:00:00.001 to 24 hours.");
         }
 
@@ -64,10 +56,6 @@ internal static class PassiveHealthValidator
                 errors.Add($"{where}.{name} '{value}' is not allowed; it must be {StatusRanges.Allowed}.");
         }
     }
-
-    /// <summary>The rate that the metadata gives; null if there is none.</summary>
-    public static double? RateLimit(string? metadata) =>
-        double.TryParse(metadata, NumberStyles.Float, CultureInfo.InvariantCulture, out var rate) && rate is > 0 and <= 1 ? rate : null;
 
     private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -4,18 +4,17 @@ using ProxyKit.Pipeline;
 namespace ProxyKit.Health;
 
 /// <inheritdoc cref="IProxyControl"/>
-internal sealed class ProxyControl(ProxyConfigManager manager, DestinationEvents events) : IProxyControl
+internal sealed class ProxyControl(ClusterDirectory clusters, DestinationEvents events) : IProxyControl
 {
     private readonly Lock _lock = new();
 
-    public IReadOnlyList<string> Clusters => [.. manager.Clusters.Select(c => c.ClusterId)];
+    public IReadOnlyList<string> Clusters => [.. clusters.All.Select(c => c.ClusterId)];
 
     public IReadOnlyList<Destination> GetDestinations(string clusterId)
     {
         ArgumentNullException.ThrowIfNull(clusterId);
-        var clusters = manager.Clusters;
-        return Array.Find(clusters, c => c.ClusterId.Equals(clusterId, StringComparison.OrdinalIgnoreCase))?.Model?.Destinations.AsReadOnly()
-            ?? throw new ArgumentException(Unknown($"There is no cluster '{clusterId}'", clusterId, clusters.Select(c => c.ClusterId)), nameof(clusterId));
+        return clusters.Find(clusterId)?.Model!.Destinations.AsReadOnly()
+            ?? throw new ArgumentException($"There is no cluster '{clusterId}'{Nearest.Hint(clusterId, Clusters)}", nameof(clusterId));
     }
 
     public Destination GetDestination(string clusterId, string destination)
@@ -23,7 +22,7 @@ internal sealed class ProxyControl(ProxyConfigManager manager, DestinationEvents
         ArgumentNullException.ThrowIfNull(destination);
         var destinations = GetDestinations(clusterId);
         return destinations.FirstOrDefault(d => Is(d.Name)) ?? destinations.FirstOrDefault(d => Is(d.Config.Address))
-            ?? throw new ArgumentException(Unknown($"Cluster '{clusterId}' has no destination '{destination}'", destination, destinations.Select(d => d.Name)), nameof(destination));
+            ?? throw new ArgumentException($"Cluster '{clusterId}' has no destination '{destination}'{Nearest.Hint(destination, destinations.Select(d => d.Name))}", nameof(destination));
 
         bool Is(string name) => name.Equals(destination, StringComparison.OrdinalIgnoreCase);
     }
@@ -76,6 +75,4 @@ internal sealed class ProxyControl(ProxyConfigManager manager, DestinationEvents
         ArgumentNullException.ThrowIfNull(destination);
         return destination.WhenIdle().WaitAsync(cancellationToken);
     }
-
-    private static string Unknown(string what, string name, IEnumerable<string> known) => $"{what}{Nearest.Hint(name, known)}";
 }

@@ -10,7 +10,7 @@ internal static class AttemptObservers
     {
         var observers = new List<IAttemptObserver>();
         if (config.HealthCheck.Passive.Enabled)
-            observers.Add(new PassiveHealthCheck(cluster, config));
+            observers.Add(new PassiveHealthCheck(cluster, config.HealthCheck.Passive));
         if (config.CircuitBreaker is { } breaker)
             observers.Add(new CircuitBreakerObserver(breaker, cluster.Services));
         return [.. observers];
@@ -31,5 +31,13 @@ internal static class AttemptObservers
             if (model.Config.CircuitBreaker is null)
                 CircuitBreakerObserver.Detach(destination);
         }
+    }
+
+    /// <summary>No timer of the cluster's fires any more.</summary>
+    public static void Close(Cluster cluster)
+    {
+        cluster.Ejections.Close();
+        foreach (var destination in cluster.Model?.Destinations ?? [])
+            destination.Circuit?.Dispose();
     }
 }

@@ -9,18 +9,26 @@ namespace ProxyKit.Pipeline;
 internal sealed class Cluster
 {
     private readonly Lock _lock = new();
-    private readonly HttpHandlerFactory _handlers;
+    private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
-        (ClusterId, Services, _handlers) = (clusterId, services, handlers);
+        ClusterId = clusterId;
+        Handlers = handlers;
+        Services = services;
+        HealthChecker = new(this, services.Health);
+        _slowStart = new(this, services.Time);
         Ejections = new(this);
     }
 
     public string ClusterId { get; }
 
+    public HttpHandlerFactory Handlers { get; }
+
     public ClusterServices Services { get; }
+
+    public ActiveHealthChecker HealthChecker { get; }
 
     /// <summary>The destinations that passive health checks have ejected.</summary>
     public Ejections Ejections { get; }
@@ -39,11 +47,12 @@ internal sealed class Cluster
         {
             for (var i = 0; i < model.Destinations.Length; i++)
                 model.Destinations[i].Config = model.Config.Destinations[i];
-            _balancer = new(model, _balancer);
+            Renew(model);
         }
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
+        Services.Health.Follow(this);
     }
 
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
@@ -52,8 +61,26 @@ internal sealed class Cluster
         lock (_lock)
         {
             if (_balancer is { } balancer)
-                _balancer = new(balancer.Model, balancer);
+                Renew(balancer.Model);
         }
+    }
+
+    /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
+    public void Close()
+    {
+        HealthChecker.Stop();
+        AttemptObservers.Close(this);
+        lock (_lock)
+            _slowStart.Stop();
+        Model?.Http1?.Dispose();
+    }
+
+    private void Renew(ClusterModel model)
+    {
+        var (before, now) = (_balancer?.Rotation, new Rotation(model));
+        _slowStart.Follow(model.Config.HealthCheck.SlowStart, before, now);
+        _balancer = new(model, now, _balancer);
+        Services.Health.Log.Changed(ClusterId, before, now);
     }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
@@ -69,7 +96,7 @@ internal sealed class Cluster
             if (!known.TryGetValue(d.Address, out var destination))
             {
                 destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                _handlers.Register(destination.Target);
+                Handlers.Register(destination.Target);
             }
             return destination;
         }).ToArray();
@@ -78,7 +105,7 @@ internal sealed class Cluster
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
-            (invoker, http1) = (_handlers.Create(config), _handlers.CreateHttp1(config));
+            (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
         {
             Observers = AttemptObservers.Create(this, config),

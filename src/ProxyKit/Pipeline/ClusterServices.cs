@@ -5,7 +5,8 @@ using ProxyKit.Health;
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers, DestinationEvents events)
+internal sealed class ClusterServices(
+    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -16,6 +17,8 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
     public TimeProvider Time { get; } = time;
 
     public ProxyMetrics Metrics { get; } = metrics;
+
+    public HealthServices Health { get; } = health;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -12,7 +12,7 @@ namespace ProxyKit.Resilience;
 /// (how many, which ones count, what if they never come back) is decided here, where destinations are picked. Its callbacks are not used, because they run on another
 /// thread and would make those executions asynchronous.
 /// </remarks>
-internal sealed class CircuitBreaker
+internal sealed class CircuitBreaker : IDisposable
 {
     private readonly Destination _destination;
     private readonly TimeProvider _time;
@@ -29,7 +29,8 @@ internal sealed class CircuitBreaker
     public CircuitBreaker(Destination destination, CircuitBreakerConfig config, TimeProvider time, DestinationEvents events)
     {
         (_destination, Config, _time, _events) = (destination, config, time, events);
-        _timer = time.CreateTimer(static state => ((CircuitBreaker)state!).HalfOpen(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        using (ExecutionContext.SuppressFlow())
+            _timer = time.CreateTimer(static state => ((CircuitBreaker)state!).HalfOpen(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _pipeline = new ResiliencePipelineBuilder<bool> { TimeProvider = time }.AddCircuitBreaker(new()
         {
             FailureRatio = config.FailureRatio,
@@ -105,6 +106,9 @@ internal sealed class CircuitBreaker
             Close(description);
         }
     }
+
+    /// <summary>It moves no more by itself.</summary>
+    public void Dispose() => _timer.Dispose();
 
     private void Count(bool failed)
     {
