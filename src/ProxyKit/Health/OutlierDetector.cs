@@ -21,7 +21,7 @@ internal sealed class OutlierDetector
             _timer = cluster.Services.Time.CreateTimer(static state => ((OutlierDetector)state!).Compare(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    public void Answered(PassiveRecord record, in AttemptOutcome outcome)
+    public void Count(PassiveRecord record, in AttemptOutcome outcome)
     {
         var verdict = outcome.Verdict(_failures);
         if (verdict == AttemptVerdict.None)
@@ -31,8 +31,6 @@ internal sealed class OutlierDetector
         if (Volatile.Read(ref _isArmed) == 0 && Interlocked.Exchange(ref _isArmed, 1) == 0)
             _timer.Change(_config.Interval, Timeout.InfiniteTimeSpan);
     }
-
-    public void BrokeOff(PassiveRecord record) => record.CountForComparison(0, 1);
 
     private void Compare()
     {

@@ -43,7 +43,7 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
         // What was under way at an ejection, or comes because nobody else is left, has no say until it is over.
         if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
             return;
-        _outliers?.Answered(record, outcome);
+        _outliers?.Count(record, outcome);
         switch (outcome.Verdict(_failures))
         {
             case AttemptVerdict.Success:
@@ -64,7 +64,7 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
         if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
             return;
         // The request has been counted when it was answered.
-        _outliers?.BrokeOff(record);
+        record.CountForComparison(0, 1);
         Failed(destination, record, requests: 0);
     }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Polly;
 using Polly.CircuitBreaker;
 using ProxyKit.Health;
@@ -113,7 +114,8 @@ internal sealed class CircuitBreaker : IDisposable
     private void Count(bool failed)
     {
         var context = ResilienceContextPool.Shared.Get();
-        _ = _pipeline.ExecuteOutcomeAsync(static (_, failed) => new ValueTask<Outcome<bool>>(Outcome.FromResult(failed)), context, failed).GetAwaiter().GetResult();
+        var counting = _pipeline.ExecuteOutcomeAsync(static (_, failed) => new ValueTask<Outcome<bool>>(Outcome.FromResult(failed)), context, failed);
+        Debug.Assert(counting.IsCompleted, "There is nothing to wait for.");
         ResilienceContextPool.Shared.Return(context);
         if (!failed || _state.CircuitState != Polly.CircuitBreaker.CircuitState.Open)
             return;
