@@ -10,6 +10,7 @@ using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Routing;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -38,6 +39,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<DestinationEvents>();
         services.TryAddSingleton<IProxyControl, ProxyControl>();
         services.TryAddSingleton<ClusterServices>();
+        services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();

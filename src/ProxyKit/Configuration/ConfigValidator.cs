@@ -186,6 +186,8 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        if (cluster.Resilience is { } resilience)
+            ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
         CircuitBreakerValidator.Validate(where, cluster.CircuitBreaker, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);

@@ -9,9 +9,10 @@ namespace ProxyKit.Forwarding;
 /// The client's body as the upstream's: read from the pipe as it comes, flushed whenever the client pauses, never read before a connection stands
 /// (so that the client of <c>Expect: 100-continue</c> waits for the upstream's word).
 /// </summary>
-internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, bool flushEachWrite) : HttpContent
+internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, ReplayBuffer? replay, bool flushEachWrite) : HttpContent
 {
     private Task? _copy;
+    private bool _awaitsClient;
 
     /// <summary>The copying, once it has begun.</summary>
     public Task? Completion => _copy;
@@ -24,6 +25,9 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
 
     /// <summary>Whether any of the body has been taken off the client: from then on it cannot be sent again.</summary>
     public bool Started => _copy is not null;
+
+    /// <summary>Whether more of it is awaited from the client: if time is up then, the upstream is not to blame.</summary>
+    public bool AwaitsClient => Volatile.Read(ref _awaitsClient);
 
     /// <summary>The announced length; null if the body is chunked.</summary>
     public long? Length => length;
@@ -41,7 +45,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         ReadResult result;
         try
         {
-            if (length is not (> 0 and <= 16 * 1024) || !reader.TryRead(out result))
+            if (length is not (> 0 and <= 16 * 1024) || replay is { Recorded.IsEmpty: false } || !reader.TryRead(out result))
                 return false;
         }
         catch (Exception e)
@@ -58,6 +62,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         result.Buffer.CopyTo(connection.SendBuffer((int)length.Value));
         connection.Advance((int)length.Value);
         proxy.RequestBodyBytes += length.Value;
+        replay?.Record(result.Buffer, isLast: true);
         reader.AdvanceTo(result.Buffer.End);
         return true;
     }
@@ -96,6 +101,13 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     {
         var reader = context.Request.BodyReader;
         var remaining = length;
+        if (replay is { Recorded: { IsEmpty: false } recorded })
+        {
+            remaining -= recorded.Length;
+            await ReplayAsync(stream, recorded, cancellationToken);
+        }
+        if (replay is { IsComplete: true })
+            return;
         while (true)
         {
             ReadResult result;
@@ -105,7 +117,9 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                 {
                     // The upstream sees the header section, and what there is of the body, before we wait for more.
                     await FlushAsync(stream, cancellationToken);
+                    Volatile.Write(ref _awaitsClient, true);
                     result = await reader.ReadAsync(cancellationToken);
+                    Volatile.Write(ref _awaitsClient, false);
                 }
                 // A middleware may have put another body in the client's place. What is too long would be the upstream's next request.
                 remaining -= result.Buffer.Length;
@@ -114,6 +128,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                     reader.AdvanceTo(result.Buffer.End);
                     throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
                 }
+                replay?.Record(result.Buffer, result.IsCompleted);
             }
             catch (Exception e) when (DestinationError is null)
             {
@@ -146,6 +161,20 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
             }
             if (result.IsCompleted)
                 return;
+        }
+    }
+
+    private async ValueTask ReplayAsync(Stream stream, ReadOnlyMemory<byte> recorded, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await stream.WriteAsync(recorded, cancellationToken);
+            proxy.RequestBodyBytes += recorded.Length;
+        }
+        catch (Exception e)
+        {
+            DestinationError = e;
+            throw;
         }
     }
 

@@ -2,6 +2,7 @@ using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
@@ -106,9 +107,14 @@ internal sealed class Cluster
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
             (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
+        // Averages and budgets go on where what they belong to has not changed.
+        var resilience = config.Resilience is null ? null
+            : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
+            : new ClusterResilience(config, Services);
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
         {
-            Observers = AttemptObservers.Create(this, config),
+            Resilience = resilience,
+            Observers = AttemptObservers.Create(this, config, resilience),
         };
     }
 }
@@ -117,6 +123,9 @@ internal sealed class Cluster
 internal sealed record ClusterModel(
     ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
 {
+    /// <summary>Retries and hedging; null where a request has one attempt.</summary>
+    public ClusterResilience? Resilience { get; init; }
+
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];
 }

@@ -1,12 +1,14 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
 using ProxyKit.Health;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
-    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
+    Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -19,6 +21,8 @@ internal sealed class ClusterServices(
     public ProxyMetrics Metrics { get; } = metrics;
 
     public HealthServices Health { get; } = health;
+
+    public ResilienceTelemetry Resilience { get; } = resilience;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 
