@@ -10,6 +10,7 @@ using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Routing;
+using ProxyKit.SessionAffinity;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -33,6 +34,15 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterServices>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
+        services.TryAddSingleton<AffinityServices>();
+        services.TryAddEnumerable(
+        [
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, HashCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, EncryptedCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, ArrCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, CustomHeaderPolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, LearnPolicy>(),
+        ]);
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

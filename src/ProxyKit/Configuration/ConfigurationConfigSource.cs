@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Configuration;
 
@@ -97,6 +98,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             }),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
+            SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
             Timeouts = timeouts,

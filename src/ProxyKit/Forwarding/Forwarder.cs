@@ -55,7 +55,8 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
-            if (proxy.Balancer.Pick(context, proxy) is not { } picked)
+            proxy.Model.Affinity?.Begin(context, proxy, prepared);
+            if ((proxy.Model.Affinity is { } affinity ? affinity.Pick(context, proxy) : proxy.Balancer.Pick(context, proxy)) is not { } picked)
             {
                 proxy.Error = ProxyError.NoAvailableDestinations;
                 proxy.FailureClass = FailureClass.NothingSent;

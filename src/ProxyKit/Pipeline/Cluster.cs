@@ -1,6 +1,7 @@
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.LoadBalancing;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
@@ -67,7 +68,10 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
             (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        {
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
+        };
     }
 }
 
@@ -75,6 +79,9 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
 internal sealed record ClusterModel(
     ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
 {
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
+
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];
 }

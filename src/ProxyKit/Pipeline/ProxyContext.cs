@@ -32,6 +32,12 @@ public sealed class ProxyContext
     /// <summary>The destination of the last attempt; null before one is chosen.</summary>
     public Destination? Destination { get; internal set; }
 
+    /// <summary>What is known of the request's session.</summary>
+    public AffinityStatus AffinityStatus { get; internal set; }
+
+    /// <summary>The destination that the request's session belongs to, whether it can be used or not; null when none is known.</summary>
+    public Destination? AffineDestination { get; internal set; }
+
     /// <summary>How many attempts have been made at getting an answer.</summary>
     public int Attempts { get; internal set; }
 

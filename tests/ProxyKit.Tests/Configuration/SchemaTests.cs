@@ -25,6 +25,9 @@ public class SchemaTests
         { "Cluster", typeof(ClusterConfig) },
         { "Destination", typeof(DestinationConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
+        { "SessionAffinity", typeof(SessionAffinityConfig) },
+        { "SessionAffinityCookie", typeof(SessionAffinityCookieConfig) },
+        { "SessionAffinityLearn", typeof(SessionAffinityLearnConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
@@ -229,6 +232,9 @@ public class SchemaTests
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/SessionAffinity", Definition("SessionAffinity"));
+        yield return ("Clusters/*/SessionAffinity/Cookie", Definition("SessionAffinityCookie"));
+        yield return ("Clusters/*/SessionAffinity/Learn", Definition("SessionAffinityLearn"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
