@@ -9,6 +9,7 @@ using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Routing;
 using ProxyKit.SessionAffinity;
 
@@ -33,6 +34,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterServices>();
+        services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
         services.TryAddSingleton<AffinityServices>();
         services.TryAddEnumerable(

@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
 using ProxyKit.Transforms;
 
@@ -183,6 +184,8 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        if (cluster.Resilience is { } resilience)
+            ResilienceValidator.Validate(where, resilience, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);

@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Configuration;
@@ -101,6 +102,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             Timeouts = timeouts,
             Metadata = cluster.Map("Metadata"),
         };

@@ -38,6 +38,9 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
     public int? Int(string key) =>
         Parse(key, "a whole number", static (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
 
+    public double? Double(string key) =>
+        Parse(key, "a number", static (string text, out double value) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value));
+
     public long? Long(string key) =>
         Parse(key, "a whole number", static (string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
 

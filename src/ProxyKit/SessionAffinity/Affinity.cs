@@ -68,14 +68,19 @@ internal sealed class Affinity
     {
         if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { IsFull: false } own } && !proxy.HasAttempted(own))
             return own;
-        return _redistributes || proxy.AffinityStatus == AffinityStatus.New ? proxy.Balancer.Pick(context, proxy) : null;
+        return MustStay(proxy) ? null : proxy.Balancer.Pick(context, proxy);
     }
+
+    /// <summary>Whether the request may go to no other destination than its session's.</summary>
+    public bool MustStay(ProxyContext proxy) => !_redistributes && proxy.AffinityStatus != AffinityStatus.New;
 
     /// <summary>Ties the session to the destination that has answered. Called when the upstream's headers are copied to the response, transforms not yet applied.</summary>
     public void Deliver(HttpContext context, ProxyContext proxy)
     {
-        if (_keyOf.TryGetValue(proxy.Destination!, out var key))
-            _keys.Send(context, key, isCurrent: ReferenceEquals(proxy.Destination, proxy.AffineDestination));
+        // None has, where a resilience pipeline of the user's came up with the answer.
+        if (proxy.Destination is not { } destination || !_keyOf.TryGetValue(destination, out var key))
+            return;
+        _keys.Send(context, key, isCurrent: ReferenceEquals(destination, proxy.AffineDestination));
         _services.Metrics.Answered(proxy);
     }
 

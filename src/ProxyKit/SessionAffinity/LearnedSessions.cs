@@ -114,7 +114,7 @@ internal sealed class LearnedSessions
                 var isFull = _sessions.Count >= capacity;
                 // A fifth stays for the new, or none of them would live long enough to come back.
                 if (isFull)
-                    Remove(_returned.Last is { } oldest && _new.Count <= capacity / 5 ? oldest : _new.Last!);
+                    Remove(_new.Last is { } once && (_returned.Count == 0 || _new.Count >= capacity / 5) ? once : _returned.Last!);
                 _sessions.Add(id, _new.AddFirst(new Session { Id = id, Key = key, LastUsed = time.GetTimestamp() }));
                 return !isFull;
             }
