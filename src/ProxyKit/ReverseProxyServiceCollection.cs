@@ -12,6 +12,7 @@ using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Routing;
+using ProxyKit.SessionAffinity;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -49,6 +50,15 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
+        services.TryAddSingleton<AffinityServices>();
+        services.TryAddEnumerable(
+        [
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, HashCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, EncryptedCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, ArrCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, CustomHeaderPolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, LearnPolicy>(),
+        ]);
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

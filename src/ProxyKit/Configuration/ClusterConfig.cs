@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 
+    /// <summary>Whether the requests of one session go to one destination. Default: null; each request may go to another.</summary>
+    public SessionAffinityConfig? SessionAffinity { get; init; }
+
     /// <summary>The requests to the destinations.</summary>
     public HttpRequestConfig HttpRequest { get; init; } = new();
 

@@ -15,6 +15,7 @@ using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
@@ -196,6 +197,7 @@ internal static class ClusterValidator
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);
         if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
     }

@@ -3,6 +3,7 @@ using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Configuration;
 
@@ -103,6 +104,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
+            SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),

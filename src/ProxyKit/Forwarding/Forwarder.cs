@@ -56,6 +56,7 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
+            proxy.Model.Affinity?.Begin(context, proxy, prepared);
 
             if (resilience is null)
             {

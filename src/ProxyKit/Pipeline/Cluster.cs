@@ -3,6 +3,7 @@ using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
@@ -133,6 +134,7 @@ internal sealed class Cluster
         {
             Resilience = resilience,
             Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
 }
@@ -143,6 +145,9 @@ internal sealed record ClusterModel(
 {
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

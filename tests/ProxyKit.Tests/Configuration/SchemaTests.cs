@@ -27,6 +27,9 @@ public class SchemaTests
         { "Destination", typeof(DestinationConfig) },
         { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
+        { "SessionAffinity", typeof(SessionAffinityConfig) },
+        { "SessionAffinityCookie", typeof(SessionAffinityCookieConfig) },
+        { "SessionAffinityLearn", typeof(SessionAffinityLearnConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
@@ -240,6 +243,9 @@ public class SchemaTests
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
         yield return ("Clusters/*/Limits", Definition("Limits"));
+        yield return ("Clusters/*/SessionAffinity", Definition("SessionAffinity"));
+        yield return ("Clusters/*/SessionAffinity/Cookie", Definition("SessionAffinityCookie"));
+        yield return ("Clusters/*/SessionAffinity/Learn", Definition("SessionAffinityLearn"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
         yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
