@@ -7,6 +7,7 @@ using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
@@ -32,6 +33,9 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<ClusterDirectory>();
+        services.TryAddSingleton<HealthMetrics>();
+        services.TryAddSingleton<HealthServices>();
         services.TryAddSingleton<ClusterServices>();
         services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());

@@ -48,6 +48,12 @@ public sealed record DestinationConfig
     /// </summary>
     public required string Address { get; init; }
 
+    /// <summary>
+    /// Where active health checks ask instead: an address such as <c>http://host:8081</c>, for an app whose health is on a port of its own. Default:
+    /// <see cref="Address"/>.
+    /// </summary>
+    public string? Health { get; init; }
+
     /// <summary>The <c>Host</c> header that the destination is sent, and the TLS server name with it. Default: the address's host.</summary>
     public string? Host { get; init; }
 

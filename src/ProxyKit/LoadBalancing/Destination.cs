@@ -40,7 +40,7 @@ public sealed class Destination
     public DestinationMode Mode { get; internal set; }
 
     /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
-    public double EffectiveWeight => Config.Weight;
+    public double EffectiveWeight => Config.Weight * Ramp;
 
     /// <summary>Whether it is at its limit of concurrent requests.</summary>
     public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
@@ -64,6 +64,12 @@ public sealed class Destination
 
     /// <summary>What the requests themselves say: passive health checks, the circuit breaker.</summary>
     internal DestinationHealth PassiveHealth { get => _passive; set => Change(ref _passive, value); }
+
+    /// <summary>Why the last probe failed; null if it did not.</summary>
+    internal string? ProbeFailure { get; set; }
+
+    /// <summary>How far a slow start has come: 0.1 to 1.</summary>
+    internal double Ramp { get; set; } = 1;
 
     internal DestinationAddress Target { get; }
 

@@ -38,10 +38,10 @@ public class SchemaTests
         { "WebProxy", typeof(WebProxyConfig) },
     };
 
-    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits.
+    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
     private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
-    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout"];
+    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
     [MemberData(nameof(Records))]
@@ -237,6 +237,8 @@ public class SchemaTests
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
+        yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
