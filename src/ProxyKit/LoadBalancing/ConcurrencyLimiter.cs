@@ -72,7 +72,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
     }
 
     /// <summary>Takes a slot if there is one now.</summary>
-    public Admission TryAcquire(HttpContext context, ProxyContext proxy)
+    public Admission TryAdmit(HttpContext context, ProxyContext proxy)
     {
         lock (_lock)
             return Admit(context, proxy);

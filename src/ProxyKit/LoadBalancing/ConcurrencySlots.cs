@@ -34,11 +34,14 @@ internal static class ConcurrencySlots
         }
     }
 
-    /// <summary>The same, but never waits: there may be no destination now.</summary>
-    public static Admission TryAcquire(HttpContext context, ProxyContext proxy)
+    /// <summary>The same for what is not worth waiting for: null when there is no destination now.</summary>
+    public static Destination? TryAcquire(HttpContext context, ProxyContext proxy) => TryAdmit(context, proxy).Destination;
+
+    /// <summary>The same, but says whether waiting would help.</summary>
+    public static Admission TryAdmit(HttpContext context, ProxyContext proxy)
     {
         if (proxy.Owner.Limiter is { } limiter)
-            return limiter.TryAcquire(context, proxy);
+            return limiter.TryAdmit(context, proxy);
         var destination = proxy.Balancer.Pick(context, proxy);
         destination?.BeginRequest();
         return new(destination, destination is null ? ProxyError.NoAvailableDestinations : ProxyError.None);

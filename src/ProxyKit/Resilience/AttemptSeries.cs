@@ -183,17 +183,17 @@ internal sealed class AttemptSeries(
         lock (_attempts)
         {
             proxy.RefreshBalancer();
-            var next = ConcurrencySlots.TryAcquire(context, proxy);
+            var next = ConcurrencySlots.TryAdmit(context, proxy);
             if (next.IsNone)
             {
                 // All have been tried: from the beginning, but if possible not the last one.
                 proxy.ForgetAttempted(proxy.Destination);
-                next = ConcurrencySlots.TryAcquire(context, proxy);
+                next = ConcurrencySlots.TryAdmit(context, proxy);
             }
             if (next.IsNone)
             {
                 proxy.ForgetAttempted(null);
-                next = ConcurrencySlots.TryAcquire(context, proxy);
+                next = ConcurrencySlots.TryAdmit(context, proxy);
             }
             if (next.Destination is { } destination)
                 proxy.AddAttempted(destination);

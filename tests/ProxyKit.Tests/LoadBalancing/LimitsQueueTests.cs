@@ -289,9 +289,9 @@ public class LimitsQueueTests
         var context = new Microsoft.AspNetCore.Http.DefaultHttpContext();
         var proxy = cluster.Arrive().Proxy;
 
-        Assert.True(ProxyKit.LoadBalancing.ConcurrencySlots.TryAcquire(context, proxy).MustWait);
+        Assert.Null(ProxyKit.LoadBalancing.ConcurrencySlots.TryAcquire(context, proxy));
         cluster.Destinations[0].EndRequest();
-        Assert.Same(cluster.Destinations[0], ProxyKit.LoadBalancing.ConcurrencySlots.TryAcquire(context, proxy).Destination);
+        Assert.Same(cluster.Destinations[0], ProxyKit.LoadBalancing.ConcurrencySlots.TryAcquire(context, proxy));
         Assert.Equal((1, 0), (cluster.Limiter.ActiveRequests, cluster.Limiter.QueueLength));
     }
 }
