@@ -71,11 +71,11 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         return request is null ? new(Reject(proxy, ProxyError.QueueFull)) : WaitAsync(request, timeout, cancellationToken);
     }
 
-    /// <summary>Takes a slot if there is one now; for what is not worth waiting for.</summary>
-    public Destination? TryAcquire(HttpContext context, ProxyContext proxy)
+    /// <summary>Takes a slot if there is one now.</summary>
+    public Admission TryAdmit(HttpContext context, ProxyContext proxy)
     {
         lock (_lock)
-            return Admit(context, proxy).Destination;
+            return Admit(context, proxy);
     }
 
     /// <summary>Frees a slot, and gives it to the first who can use it.</summary>
