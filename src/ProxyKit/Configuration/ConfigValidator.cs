@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Transforms;
@@ -186,8 +187,12 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        HashValidator.Validate(where, cluster, errors);
+        ConcurrencyLimitsValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
+        PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
+        CircuitBreakerValidator.Validate(where, cluster.CircuitBreaker, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);

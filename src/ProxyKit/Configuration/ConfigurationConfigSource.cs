@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
 
 namespace ProxyKit.Configuration;
@@ -98,11 +99,14 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 MaxConcurrentRequests = destination.Int("MaxConcurrentRequests"),
                 Metadata = destination.Map("Metadata"),
             }),
+            Limits = cluster.Section("Limits", ConcurrencyLimitsReader.Read),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
+            CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
             Timeouts = timeouts,
             Metadata = metadata,
         };

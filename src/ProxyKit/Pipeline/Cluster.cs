@@ -12,6 +12,8 @@ internal sealed class Cluster
     private readonly Lock _lock = new();
     private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
@@ -20,6 +22,7 @@ internal sealed class Cluster
         Services = services;
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
+        Ejections = new(this);
     }
 
     public string ClusterId { get; }
@@ -30,21 +33,39 @@ internal sealed class Cluster
 
     public ActiveHealthChecker HealthChecker { get; }
 
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
+
     public ClusterModel? Model => _balancer?.Model;
 
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
+            {
+                var config = model.Config.Destinations[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
             Renew(model);
+            if (!isLimited)
+                _limiter = null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
@@ -59,12 +80,14 @@ internal sealed class Cluster
             if (_balancer is { } balancer)
                 Renew(balancer.Model);
         }
+        _limiter?.Refresh();
     }
 
     /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
     public void Close()
     {
         HealthChecker.Stop();
+        AttemptObservers.Close(this);
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
@@ -105,10 +128,11 @@ internal sealed class Cluster
         var resilience = config.Resilience is null ? null
             : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
             : new ClusterResilience(config, Services);
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        var policy = Services.Policy(config);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resilience = resilience,
-            Observers = [.. new[] { resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
         };
     }
 }

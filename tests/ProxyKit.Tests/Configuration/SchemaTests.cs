@@ -23,7 +23,9 @@ public class SchemaTests
         { "HeaderMatch", typeof(HeaderMatch) },
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
         { "Cluster", typeof(ClusterConfig) },
+        { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
+        { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
@@ -31,6 +33,8 @@ public class SchemaTests
         { "Resilience", typeof(ResilienceConfig) },
         { "Retries", typeof(RetryConfig) },
         { "Hedging", typeof(HedgingConfig) },
+        { "OutlierEjection", typeof(OutlierEjectionConfig) },
+        { "CircuitBreaker", typeof(CircuitBreakerConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
         { "ClientCertificate", typeof(ClientCertificateConfig) },
@@ -39,7 +43,7 @@ public class SchemaTests
 
     // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline"];
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
     private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
@@ -174,6 +178,7 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathRemovePrefx": "/a" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "RequestHeader": "A", "Set": "b", "Append": "c" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathPrefix": "/a", "Set": "b" } ] } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "soon" } } } }""")]
@@ -232,10 +237,15 @@ public class SchemaTests
         yield return ("Routes/*/Match/Headers/*", Definition("HeaderMatch"));
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
         yield return ("Clusters/*", Definition("Cluster"));
+        yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/Limits", Definition("Limits"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
         yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive", Definition("PassiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive/OutlierEjection", Definition("OutlierEjection"));
+        yield return ("Clusters/*/CircuitBreaker", Definition("CircuitBreaker"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
