@@ -8,6 +8,7 @@ using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Routing;
 
@@ -29,6 +30,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton<MirrorMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterServices>();

@@ -1,6 +1,8 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.Mirroring;
+using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Configuration;
 
@@ -30,6 +32,8 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             // The key of a map is the name; in a list it stands inside.
             RouteId = route.Text("RouteId") ?? route.Key,
             ClusterId = route.Text("ClusterId"),
+            Split = route.Section("Split", SplitReader.Read),
+            Mirror = route.Section("Mirror", MirrorReader.Read),
             Order = route.Int("Order"),
             Match = route.Section("Match", ReadMatch) ?? defaults.Match,
             AuthorizationPolicy = route.Text("AuthorizationPolicy"),
@@ -53,13 +57,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
         Path = match.Text("Path"),
         Methods = match.Texts("Methods"),
         Hosts = match.Texts("Hosts"),
-        Headers = match.Sections("Headers", header => new HeaderMatch
-        {
-            Name = header.Required("Name"),
-            Values = header.Texts("Values"),
-            Mode = header.Enum<HeaderMatchMode>("Mode") ?? default,
-            IsCaseSensitive = header.Bool("IsCaseSensitive") ?? false,
-        }),
+        Headers = match.Sections("Headers", ReadHeader),
         QueryParameters = match.Sections("QueryParameters", query => new QueryParameterMatch
         {
             Name = query.Required("Name"),
@@ -67,6 +65,14 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Mode = query.Enum<QueryParameterMatchMode>("Mode") ?? default,
             IsCaseSensitive = query.Bool("IsCaseSensitive") ?? false,
         }),
+    };
+
+    public static HeaderMatch ReadHeader(SectionReader header) => new()
+    {
+        Name = header.Required("Name"),
+        Values = header.Texts("Values"),
+        Mode = header.Enum<HeaderMatchMode>("Mode") ?? default,
+        IsCaseSensitive = header.Bool("IsCaseSensitive") ?? false,
     };
 
     private static ClusterConfig ReadCluster(SectionReader cluster)
