@@ -10,6 +10,7 @@ using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Routing;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -34,6 +35,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterServices>();
+        services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();

@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>How it is found out which destinations can be used.</summary>
     public HealthCheckConfig HealthCheck { get; init; } = new();
 
+    /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
+    public ResilienceConfig? Resilience { get; init; }
+
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
 

@@ -13,6 +13,7 @@ using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
 using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
@@ -192,6 +193,8 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        if (cluster.Resilience is { } resilience)
+            ResilienceValidator.Validate(where, resilience, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))

@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
 using ProxyKit.Mirroring;
+using ProxyKit.Resilience;
 using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Configuration;
@@ -105,6 +106,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             Timeouts = timeouts,
             Metadata = cluster.Map("Metadata"),
         };

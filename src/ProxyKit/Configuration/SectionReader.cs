@@ -38,12 +38,11 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
     public int? Int(string key) =>
         Parse(key, "a whole number", static (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
 
+    public double? Double(string key) =>
+        Parse(key, "a number", static (string text, out double value) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value));
+
     public long? Long(string key) =>
         Parse(key, "a whole number", static (string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
-
-    public double? Double(string key) =>
-        Parse(key, "a number such as 2.5", static (string text, out double value) =>
-            double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out value));
 
     // A number alone would be days: nobody who writes 30 means that.
     public TimeSpan? Time(string key) =>

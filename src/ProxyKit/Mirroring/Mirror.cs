@@ -21,7 +21,7 @@ internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConf
     {
         if (!IsDrawn() || IsAnsweredByShadow(context))
             return next(context);
-        var mayHaveBody = MayHaveBody(context);
+        var mayHaveBody = Forwarder.MayHaveBody(context);
         if (mayHaveBody && context.Request.ContentLength > config.MaxBodySize)
             _sender.Drop(MirrorDrop.BodyTooLarge);
         else if (_sender.IsFull)
@@ -40,9 +40,6 @@ internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConf
     // A split may give the shadow a share of the requests: it gets none of them twice.
     private bool IsAnsweredByShadow(HttpContext context) =>
         context.GetProxyContext()!.Cluster.ClusterId.Equals(shadow.ClusterId, StringComparison.OrdinalIgnoreCase);
-
-    private static bool MayHaveBody(HttpContext context) => context.Request.ContentLength != 0
-        && (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody ?? context.Request is not { ContentLength: null, Headers.TransferEncoding.Count: 0 });
 
     /// <summary>Null if there is nothing to mirror: what is refused is not forwarded either, and an upgraded connection is no request.</summary>
     private PreparedRequest? Prepare(HttpContext context)

@@ -1,6 +1,7 @@
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
@@ -67,7 +68,15 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
             (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
+        // Averages and budgets go on where what they belong to has not changed.
+        var resilience = config.Resilience is null ? null
+            : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
+            : new ClusterResilience(config, Services);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        {
+            Resilience = resilience,
+            Observers = [.. new[] { resilience?.Observer }.OfType<IAttemptObserver>()],
+        };
     }
 }
 
@@ -75,6 +84,9 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
 internal sealed record ClusterModel(
     ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
 {
+    /// <summary>Retries and hedging; null where a request has one attempt.</summary>
+    public ClusterResilience? Resilience { get; init; }
+
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];
 }

@@ -11,11 +11,13 @@ namespace ProxyKit;
 /// </summary>
 public sealed class ProxyContext
 {
+    private readonly Cluster _cluster;
     private List<Destination>? _attempted;
 
     internal ProxyContext(RouteConfig route, Cluster cluster, long startTimestamp)
     {
         Route = route;
+        _cluster = cluster;
         Balancer = cluster.Balancer;
         StartTimestamp = startTimestamp;
     }
@@ -53,7 +55,7 @@ public sealed class ProxyContext
     /// <summary>From the request's start until the response's headers were there; null before.</summary>
     public TimeSpan? TimeToFirstByte { get; internal set; }
 
-    internal Balancer Balancer { get; }
+    internal Balancer Balancer { get; private set; }
 
     internal Destination[] Destinations => Model.Destinations;
 
@@ -65,6 +67,21 @@ public sealed class ProxyContext
 
     /// <summary>Takes note of a destination that was tried, so that another attempt goes elsewhere.</summary>
     internal void AddAttempted(Destination destination) => (_attempted ??= []).Add(destination);
+
+    /// <summary>Begins the order of preference anew, with <paramref name="last"/> at its end.</summary>
+    internal void ForgetAttempted(Destination? last)
+    {
+        _attempted?.Clear();
+        if (last is not null)
+            AddAttempted(last);
+    }
+
+    /// <summary>Takes what is known of the destinations' health by now; of another configuration, nothing.</summary>
+    internal void RefreshBalancer()
+    {
+        if (_cluster.Balancer is { } now && now.Model == Model)
+            Balancer = now;
+    }
 
     internal bool HasAttempted(Destination destination) => _attempted?.Contains(destination) ?? false;
 }
