@@ -262,6 +262,23 @@ public class MirrorTests
         await app.MirroredAsync(1);
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("body")]
+    public async Task A_request_that_is_retried_is_mirrored_once(string? body)
+    {
+        _mainServer.Reset().Times(1);
+        await using var app = await StartAsync(route: r => r.WithDestination("http://main.test/other").WithRetries());
+
+        var response = await app.Client.PutAsync("/", body is null ? null : new StringContent(body));
+
+        Assert.Equal("main", await response.Content.ReadAsStringAsync());
+        Assert.Equal(2, (await app.Proxy.OutcomeAsync()).Attempts);
+        await app.MirroredAsync(1);
+        Assert.Equal(body ?? "", Assert.Single(_shadow.Requests).Body);
+        Assert.Empty(app.Dropped);
+    }
+
     [Fact]
     public async Task A_body_that_nobody_reads_is_not_read_for_the_shadow()
     {
