@@ -15,6 +15,9 @@ public sealed record ClusterConfig
     /// </summary>
     public string LoadBalancingPolicy { get; init; } = LoadBalancingPolicies.PowerOfTwoChoices;
 
+    /// <summary>What the policy <see cref="LoadBalancingPolicies.Hash"/> goes by. Default: the client's address.</summary>
+    public HashConfig? Hash { get; init; }
+
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 
@@ -44,6 +47,12 @@ public sealed record DestinationConfig
     /// <c>http://host:port/base</c>, <c>https://host:port/base</c> or <c>http://unix:/run/app.sock</c>. A base path goes in front of the request's path.
     /// </summary>
     public required string Address { get; init; }
+
+    /// <summary>
+    /// Where active health checks ask instead: an address such as <c>http://host:8081</c>, for an app whose health is on a port of its own. Default:
+    /// <see cref="Address"/>.
+    /// </summary>
+    public string? Health { get; init; }
 
     /// <summary>The <c>Host</c> header that the destination is sent, and the TLS server name with it. Default: the address's host.</summary>
     public string? Host { get; init; }

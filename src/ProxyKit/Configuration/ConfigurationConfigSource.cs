@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Resilience;
 using ProxyKit.TrafficSplitting;
@@ -89,6 +90,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             if (!cluster.Has("Timeouts:Connect") && timeouts.Connect > idle && idle > TimeSpan.Zero)
                 timeouts = timeouts with { Connect = idle };
         }
+        var metadata = cluster.Map("Metadata");
         return new()
         {
             ClusterId = cluster.Text("ClusterId") ?? cluster.Key,
@@ -96,6 +98,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             {
                 Name = destination.Key,
                 Address = destination.Required("Address"),
+                Health = destination.Text("Health"),
                 Host = destination.Text("Host"),
                 Weight = destination.Int("Weight") ?? 1,
                 Backup = destination.Bool("Backup") ?? false,
@@ -103,12 +106,13 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 Metadata = destination.Map("Metadata"),
             }),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
-            HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             Timeouts = timeouts,
-            Metadata = cluster.Map("Metadata"),
+            Metadata = metadata,
         };
     }
 

@@ -11,7 +11,7 @@ namespace ProxyKit.Configuration;
 internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
     private static readonly FrozenSet<string> s_notYet =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity", "Health");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity");
 
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 

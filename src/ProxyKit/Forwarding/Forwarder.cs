@@ -104,7 +104,7 @@ internal sealed class Forwarder
     /// <summary>Takes the destination, and makes the request's body and trace context ready for it.</summary>
     public void Begin(Attempt attempt, Destination destination, HttpContext context, ProxyContext proxy, ReplayBuffer? replay)
     {
-        attempt.Begin(destination, _services.Clocks.Time.GetTimestamp());
+        attempt.Begin(destination, proxy.Model.Observers.Length > 0 ? _services.Clocks.Time.GetTimestamp() : 0);
         attempt.Activity = _services.Tracing.Start(proxy, attempt.Request);
         attempt.Request.Body = attempt.Body = RequestBody(context, proxy, attempt, replay);
         attempt.Phase = Phase.Send;

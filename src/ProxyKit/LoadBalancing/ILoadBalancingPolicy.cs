@@ -84,6 +84,9 @@ public sealed class DestinationSet
     /// <summary>The weight of one of <see cref="Available"/> at the time the set was made: positive, a fraction while it starts slowly.</summary>
     public double WeightOf(int index) => _weights[index];
 
+    /// <summary>All weights of <see cref="Available"/>; not to be changed.</summary>
+    internal double[] Weights => _weights;
+
     /// <summary>Whether one of <see cref="Members"/> is among <see cref="Available"/>.</summary>
     public bool IsAvailable(Destination destination) => _available?.Contains(destination) ?? true;
 }

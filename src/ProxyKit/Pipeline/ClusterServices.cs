@@ -1,11 +1,12 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.Health;
 using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, HealthServices health, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -18,6 +19,8 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
     public ProxyMetrics Metrics { get; } = metrics;
 
     public ResilienceTelemetry Resilience { get; } = resilience;
+
+    public HealthServices Health { get; } = health;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

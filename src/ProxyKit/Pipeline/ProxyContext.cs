@@ -31,6 +31,9 @@ public sealed class ProxyContext
     /// <summary>The destinations that can be chosen.</summary>
     public IReadOnlyList<Destination> AvailableDestinations => Balancer.Available;
 
+    /// <summary>Whether health was not looked at because too few destinations are healthy; see <see cref="HealthCheckConfig.PanicThreshold"/>.</summary>
+    public bool IsPanic => Balancer.IsPanic;
+
     /// <summary>The destination of the last attempt; null before one is chosen.</summary>
     public Destination? Destination { get; internal set; }
 

@@ -28,6 +28,7 @@ public class SchemaTests
         { "SplitSticky", typeof(SplitStickyConfig) },
         { "Mirror", typeof(MirrorConfig) },
         { "Cluster", typeof(ClusterConfig) },
+        { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
@@ -42,10 +43,10 @@ public class SchemaTests
         { "WebProxy", typeof(WebProxyConfig) },
     };
 
-    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits.
+    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline"];
-    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout"];
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
+    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
     [MemberData(nameof(Records))]
@@ -184,6 +185,7 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percent": 5 } ] } } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percentage": "5%" } ] } } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Mirror": { "Percentage": 5 } } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "soon" } } } }""")]
@@ -248,8 +250,11 @@ public class SchemaTests
         yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
         yield return ("Routes/*/Mirror", Definition("Mirror"));
         yield return ("Clusters/*", Definition("Cluster"));
+        yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
+        yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
