@@ -3,6 +3,7 @@ using ProxyKit.Diagnostics;
 
 namespace ProxyKit.Mirroring;
 
+/// <summary>The log messages of mirrors. All at Debug: what becomes of a copy is a metric, and there can be thousands.</summary>
 internal sealed partial class MirrorLog(ILoggerFactory loggers)
 {
     private readonly ILogger _logger = loggers.CreateLogger(ProxyLog.Category);

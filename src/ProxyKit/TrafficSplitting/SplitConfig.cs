@@ -75,8 +75,8 @@ public enum SplitStickyBy
     /// <summary>A cookie that the proxy sets; it holds the number, drawn at random: <c>HttpOnly</c>, <c>SameSite=Lax</c>, and <c>Secure</c> over HTTPS.</summary>
     Cookie,
 
-    /// <summary>A hash of the client's IP address; of an IPv6 address the first 64 bits.</summary>
-    ClientAddress,
+    /// <summary>A hash of the client's IP address.</summary>
+    ClientIp,
 
     /// <summary>A hash of a request header. Requests without it are drawn anew each time.</summary>
     Header,

@@ -3,6 +3,7 @@ using ProxyKit.Diagnostics;
 
 namespace ProxyKit.TrafficSplitting;
 
+/// <summary>The log messages of splits.</summary>
 internal sealed partial class SplitLog(ILoggerFactory loggers)
 {
     private readonly ILogger _logger = loggers.CreateLogger(ProxyLog.Category);

@@ -50,8 +50,8 @@ internal static class SplitValidator
     {
         switch (sticky)
         {
-            case { By: SplitStickyBy.ClientAddress, Name: { } name }:
-                errors.Add($"{where}: Name '{name}' has no meaning with By ClientAddress.");
+            case { By: SplitStickyBy.ClientIp, Name: { } name }:
+                errors.Add($"{where}: Name '{name}' has no meaning with By ClientIp.");
                 break;
             case { By: SplitStickyBy.Header or SplitStickyBy.ExistingCookie, Name: null or "" }:
                 errors.Add($"{where}: By {sticky.By} needs the Name of a {(sticky.By == SplitStickyBy.Header ? "header" : "cookie")}.");

@@ -1,8 +1,6 @@
-using System.Buffers.Binary;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.TrafficSplitting;
 
@@ -17,14 +15,22 @@ internal sealed class VisitorNumber(SplitStickyConfig? sticky)
 
     private const string DefaultCookie = ".split";
 
-    public int Of(HttpContext context) => sticky?.By switch
+    private readonly HashConfig? _hash = sticky?.By switch
     {
-        null => Draw(),
-        SplitStickyBy.Cookie => OfOwnCookie(context, sticky),
-        SplitStickyBy.ClientAddress => OfAddress(context.Connection.RemoteIpAddress),
-        SplitStickyBy.Header => OfText(context.Request.Headers[sticky.Name!].ToString()),
-        _ => OfText(context.Request.Cookies[sticky.Name!]),
+        SplitStickyBy.ClientIp => new() { Source = HashSource.ClientIp },
+        SplitStickyBy.Header => new() { Source = HashSource.Header, Name = sticky.Name },
+        SplitStickyBy.ExistingCookie => new() { Source = HashSource.Cookie, Name = sticky.Name },
+        _ => null,
     };
+
+    public int Of(HttpContext context)
+    {
+        if (sticky is null)
+            return Draw();
+        if (_hash is null)
+            return OfOwnCookie(context, sticky);
+        return HashKey.TryGet(context, _hash, out var key) ? (int)(key % Count) : Draw(); // without a key not all into one cluster
+    }
 
     private static int Draw() => Random.Shared.Next(Count);
 
@@ -53,35 +59,4 @@ internal sealed class VisitorNumber(SplitStickyConfig? sticky)
         });
         return Task.CompletedTask;
     });
-
-    // FNV-1a and a finalizer: the same in every process, on every machine, in every version.
-    private static int OfText(string? text)
-    {
-        if (string.IsNullOrEmpty(text))
-            return Draw(); // not all into one cluster
-        var hash = 14695981039346656037UL;
-        foreach (var c in text)
-            hash = (hash ^ c) * 1099511628211UL;
-        return Reduce(hash);
-    }
-
-    private static int OfAddress(IPAddress? address)
-    {
-        if (address is null)
-            return Draw();
-        Span<byte> bytes = stackalloc byte[16];
-        if (address.IsIPv4MappedToIPv6)
-            address = address.MapToIPv4();
-        address.TryWriteBytes(bytes, out _);
-        // A household has one prefix, and its devices change the rest of their addresses every day.
-        return Reduce(address.AddressFamily == AddressFamily.InterNetworkV6 ? BinaryPrimitives.ReadUInt64BigEndian(bytes) : BinaryPrimitives.ReadUInt32BigEndian(bytes));
-    }
-
-    private static int Reduce(ulong hash)
-    {
-        hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdUL;
-        hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53UL;
-        hash ^= hash >> 33;
-        return (int)((hash >> 32) * Count >> 32);
-    }
 }

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using Microsoft.Extensions.Hosting;
+using ProxyKit.Pipeline;
 using ProxyKit.Testing;
 
 namespace ProxyKit.Tests.Mirroring;
@@ -193,6 +194,24 @@ public class MirrorTests
         Assert.Equal(status, measured.Tags.GetValueOrDefault("http.response.status_code"));
         Assert.Equal(error is null ? 0 : 1, app.Proxy.Logs.GetSnapshot().Count(line => line.Id is { Id: 112, Name: "MirrorFailed" }));
         Assert.Equal(ProxyError.None, (await app.Proxy.OutcomeAsync()).Error);
+    }
+
+    [Fact]
+    public async Task The_shadow_is_judged_by_its_copies_and_only_the_shadow()
+    {
+        await using var app = await StartAsync(shadow: c => c.WithDestination("http://shadow.test").WithLoadBalancing("Watching"));
+
+        await app.Client.GetAsync("/");
+        await app.MirroredAsync(1);
+        _shadowServer.Refuse();
+        await app.Client.GetAsync("/");
+        await app.MirroredAsync(2);
+        _shadowServer.ResetAfter(3);
+        await app.Client.GetAsync("/");
+        await app.MirroredAsync(3);
+
+        var policy = app.Proxy.Services.GetServices<ILoadBalancingPolicy>().OfType<WatchingPolicy>().Single();
+        Assert.Equal(["200 None", "0 Connect", "200 None", "broke off: ResponseBodyDestination"], policy.Seen);
     }
 
     [Fact]
@@ -489,7 +508,7 @@ public class MirrorTests
         var app = await ProxyApp.StartAsync(
             services =>
             {
-                services.AddReverseProxy().AddCluster("shadow", shadow ?? (c => c.To("http://shadow.test"))).AddLoadBalancingPolicy<BrokenPolicy>();
+                services.AddReverseProxy().AddCluster("shadow", shadow ?? (c => c.To("http://shadow.test"))).AddLoadBalancingPolicy<BrokenPolicy>().AddLoadBalancingPolicy<WatchingPolicy>();
                 services.AddProxyTestDestinations(_destinations);
             },
             app =>
@@ -557,6 +576,24 @@ public class MirrorTests
         private sealed class Picker : DestinationPicker
         {
             public override Destination? Pick(in PickContext context) => throw new InvalidOperationException("broken");
+        }
+    }
+
+    private sealed class WatchingPolicy : ILoadBalancingPolicy, IAttemptObserver
+    {
+        public string Name => "Watching";
+
+        public List<string> Seen { get; } = [];
+
+        public DestinationPicker CreatePicker(DestinationSet destinations, DestinationPicker? previous) => new Picker(destinations.Available[0]);
+
+        public void Answered(Destination destination, in AttemptOutcome outcome) => Seen.Add($"{outcome.StatusCode} {outcome.Error}");
+
+        public void BrokeOff(Destination destination, ProxyError error) => Seen.Add($"broke off: {error}");
+
+        private sealed class Picker(Destination destination) : DestinationPicker
+        {
+            public override Destination? Pick(in PickContext context) => destination;
         }
     }
 
