@@ -10,6 +10,9 @@ public sealed record ClusterConfig
     /// <summary>The destinations among which requests are spread.</summary>
     public ValueList<DestinationConfig> Destinations { get; init; } = [];
 
+    /// <summary>How many requests the destinations are sent at once, and how the others wait. Default: none; each destination has its own limit, if any.</summary>
+    public ConcurrencyLimitsConfig? Limits { get; init; }
+
     /// <summary>
     /// How a destination is chosen: one of <see cref="LoadBalancingPolicies"/>, or a policy of your own. Default: <c>PowerOfTwoChoices</c>.
     /// </summary>
@@ -66,7 +69,7 @@ public sealed record DestinationConfig
     /// <summary>Whether it is used only while no other destination is available. Default: false. nginx, HAProxy: <c>backup</c>.</summary>
     public bool Backup { get; init; }
 
-    /// <summary>How many requests it is sent at once, at least 1. Default: no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
+    /// <summary>How many requests it is sent at once, at least 1; others wait, see <see cref="ClusterConfig.Limits"/>. Default: the cluster's, or no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
     public int? MaxConcurrentRequests { get; init; }
 
     /// <summary>The user's own data on the destination.</summary>

@@ -27,8 +27,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
                 ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
                 : OfRequestBody(clientError);
         }
-        if (exception is NoDestinationException)
-            return new(ProxyError.NoAvailableDestinations, FailureClass.NothingSent, 503);
+        if (exception is NoDestinationException none)
+            return new(none.Error, FailureClass.NothingSent, 503);
         if (exception is Polly.ExecutionRejectedException rejected) // by a strategy of the user's own pipeline
             return rejected is Polly.Timeout.TimeoutRejectedException
                 ? new(ProxyError.FirstByteTimeout, FailureClass.Unanswered, 504)

@@ -9,6 +9,7 @@ namespace ProxyKit;
 public sealed class Destination
 {
     private int _activeRequests;
+    private int _maxConcurrentRequests = int.MaxValue;
     private DestinationHealth _active, _passive;
 
     internal Destination(Cluster owner, DestinationConfig config, DestinationAddress address)
@@ -42,8 +43,15 @@ public sealed class Destination
     /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
     public double EffectiveWeight => Config.Weight * Ramp;
 
+    /// <summary>How many requests it is sent at once: its own limit, or what its cluster sets for each destination; null if there is none.</summary>
+    public int? MaxConcurrentRequests
+    {
+        get => Volatile.Read(ref _maxConcurrentRequests) is < int.MaxValue and var limit ? limit : null;
+        internal set => Volatile.Write(ref _maxConcurrentRequests, value ?? int.MaxValue);
+    }
+
     /// <summary>Whether it is at its limit of concurrent requests.</summary>
-    public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
+    public bool IsFull => ActiveRequests >= Volatile.Read(ref _maxConcurrentRequests);
 
     /// <summary>
     /// A decaying average of its times to the first byte, in which a slow answer counts at once and for some ten seconds. Only where
@@ -80,6 +88,18 @@ public sealed class Destination
     }
 
     internal void EndRequest()
+    {
+        if (Owner.Limiter is { } limiter)
+        {
+            limiter.Release(this);
+            return;
+        }
+        FreeSlot();
+        Owner.Limiter?.Refresh(); // it has come this very moment, and somebody may wait already
+    }
+
+    /// <summary>For <see cref="EndRequest"/> and the cluster's limiter alone.</summary>
+    internal void FreeSlot()
     {
         Interlocked.Decrement(ref _activeRequests);
         LoadObserver?.Changed();

@@ -38,8 +38,7 @@ internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConf
     private bool IsDrawn() => config.Percentage >= 100 || Random.Shared.NextDouble() * 100 < config.Percentage;
 
     // A split may give the shadow a share of the requests: it gets none of them twice.
-    private bool IsAnsweredByShadow(HttpContext context) =>
-        context.GetProxyContext()!.Cluster.ClusterId.Equals(shadow.ClusterId, StringComparison.OrdinalIgnoreCase);
+    private bool IsAnsweredByShadow(HttpContext context) => context.GetProxyContext()!.Owner == shadow;
 
     /// <summary>Null if there is nothing to mirror: what is refused is not forwarded either, and an upgraded connection is no request.</summary>
     private PreparedRequest? Prepare(HttpContext context)

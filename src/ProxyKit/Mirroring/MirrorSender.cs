@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Microsoft.AspNetCore.Http;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit.Mirroring;
@@ -40,9 +41,8 @@ internal sealed class MirrorSender(RouteConfig route, MirrorConfig config, Clust
         try
         {
             var proxy = new ProxyContext(route, shadow, _time.GetTimestamp());
-            if (proxy.Balancer.Pick(context, proxy) is { } destination)
+            if (ConcurrencySlots.TryAcquire(context, proxy) is { } destination)
             {
-                destination.BeginRequest();
                 // Not within the client's ExecutionContext: its HttpContext is gone before the shadow has answered.
                 sent = ThreadPool.UnsafeQueueUserWorkItem(
                     static job => _ = job.Sender.RunAsync(job.copy, job.body, job.proxy, job.destination), (Sender: this, copy, body, proxy, destination), preferLocal: false);

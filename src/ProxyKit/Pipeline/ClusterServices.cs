@@ -1,12 +1,13 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, HealthServices health, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, HealthServices health, ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -21,6 +22,8 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
     public ResilienceTelemetry Resilience { get; } = resilience;
 
     public HealthServices Health { get; } = health;
+
+    public ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Polly;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Resilience;
 
@@ -33,6 +34,9 @@ internal sealed class AttemptSeries(
             return false;
         }
     }
+
+    /// <summary>Whether it waits for a destination that is below its limits.</summary>
+    public bool IsWaiting { get; private set; }
 
     /// <summary>The attempt whose outcome counts: answered, or failed with all others.</summary>
     public async Task<Attempt> RunAsync()
@@ -67,7 +71,13 @@ internal sealed class AttemptSeries(
             return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
         return attempt.Failure.Class switch
         {
-            FailureClass.NothingSent => attempt.Failure.Error is not (ProxyError.NoAvailableDestinations or ProxyError.RequestCreation),
+            FailureClass.NothingSent => attempt.Failure.Error switch
+            {
+                // A hedge that finds no destination leaves it to the others.
+                ProxyError.NoAvailableDestinations or ProxyError.QueueFull => _running is not null && proxy.Attempts > 0,
+                ProxyError.QueueTimeout or ProxyError.RequestCreation => false,
+                _ => true,
+            },
             FailureClass.Unanswered => _isRepeatable && attempt.Failure.Error != ProxyError.TotalTimeout,
             FailureClass.Answered => _isRepeatable && attempt.Failure.Error == ProxyError.InvalidResponse,
             _ => false,
@@ -133,7 +143,7 @@ internal sealed class AttemptSeries(
             : cancellationToken.UnsafeRegister(static state => ((ExchangeClock)state!).CancelExchange(), attempt.Clock);
         try
         {
-            forwarder.Begin(attempt, Choose(), context, proxy, _replay);
+            forwarder.Begin(attempt, await ChooseAsync(attempt), context, proxy, _replay);
             attempt.Response = await forwarder.SendAsync(attempt, context, proxy);
             if (attempt.Response is not null)
                 forwarder.Received(attempt, proxy);
@@ -148,26 +158,39 @@ internal sealed class AttemptSeries(
         }
     }
 
-    private Destination Choose()
+    private async ValueTask<Destination> ChooseAsync(Attempt attempt)
+    {
+        if (proxy.Attempts > 0 && ChooseNext() is { } next)
+            return next;
+        if (proxy.Attempts > 0 && _running is not null)
+            throw new NoDestinationException(proxy.Owner.Limiter is null ? ProxyError.NoAvailableDestinations : ProxyError.QueueFull); // not worth waiting for
+        IsWaiting = true;
+        var destination = await ConcurrencySlots.AcquireAsync(context, proxy, attempt.Clock);
+        IsWaiting = false;
+        lock (_attempts)
+            proxy.AddAttempted(destination);
+        return destination;
+    }
+
+    private Destination? ChooseNext()
     {
         lock (_attempts)
         {
             proxy.RefreshBalancer();
-            var destination = proxy.Balancer.Pick(context, proxy);
-            if (destination is null && proxy.Attempts > 0)
+            var destination = ConcurrencySlots.TryAcquire(context, proxy);
+            if (destination is null)
             {
-                // All have been tried: from the beginning, but if possible not the last one.
+                // All have been tried, or those that have not are full: from the beginning, but if possible not the last one.
                 proxy.ForgetAttempted(proxy.Destination);
-                destination = proxy.Balancer.Pick(context, proxy);
-                if (destination is null)
-                {
-                    proxy.ForgetAttempted(null);
-                    destination = proxy.Balancer.Pick(context, proxy);
-                }
+                destination = ConcurrencySlots.TryAcquire(context, proxy);
             }
             if (destination is null)
-                throw new NoDestinationException();
-            proxy.AddAttempted(destination);
+            {
+                proxy.ForgetAttempted(null);
+                destination = ConcurrencySlots.TryAcquire(context, proxy);
+            }
+            if (destination is not null)
+                proxy.AddAttempted(destination);
             return destination;
         }
     }
