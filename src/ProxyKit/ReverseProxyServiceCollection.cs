@@ -39,6 +39,8 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ClusterDirectory>();
         services.TryAddSingleton<HealthMetrics>();
         services.TryAddSingleton<HealthServices>();
+        services.TryAddSingleton<DestinationEvents>();
+        services.TryAddSingleton<IProxyControl, ProxyControl>();
         services.TryAddSingleton<ClusterServices>();
         services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());

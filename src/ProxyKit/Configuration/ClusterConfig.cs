@@ -33,6 +33,9 @@ public sealed record ClusterConfig
     /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
     public ResilienceConfig? Resilience { get; init; }
 
+    /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
+    public CircuitBreakerConfig? CircuitBreaker { get; init; }
+
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
 

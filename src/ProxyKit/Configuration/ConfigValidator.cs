@@ -201,6 +201,8 @@ internal static class ClusterValidator
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
+        PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
+        CircuitBreakerValidator.Validate(where, cluster.CircuitBreaker, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);

@@ -112,6 +112,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
+            CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
             Timeouts = timeouts,
             Metadata = metadata,
         };

@@ -22,6 +22,7 @@ internal sealed class Cluster
         Services = services;
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
+        Ejections = new(this);
     }
 
     public string ClusterId { get; }
@@ -31,6 +32,9 @@ internal sealed class Cluster
     public ClusterServices Services { get; }
 
     public ActiveHealthChecker HealthChecker { get; }
+
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
 
     public ClusterModel? Model => _balancer?.Model;
 
@@ -44,6 +48,7 @@ internal sealed class Cluster
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
             // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
@@ -82,6 +87,7 @@ internal sealed class Cluster
     public void Close()
     {
         HealthChecker.Stop();
+        AttemptObservers.Close(this);
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
@@ -126,7 +132,7 @@ internal sealed class Cluster
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resilience = resilience,
-            Observers = [.. new object?[] { policy, resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
         };
     }
 }

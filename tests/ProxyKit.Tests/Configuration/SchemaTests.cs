@@ -38,6 +38,8 @@ public class SchemaTests
         { "Resilience", typeof(ResilienceConfig) },
         { "Retries", typeof(RetryConfig) },
         { "Hedging", typeof(HedgingConfig) },
+        { "OutlierEjection", typeof(OutlierEjectionConfig) },
+        { "CircuitBreaker", typeof(CircuitBreakerConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
         { "ClientCertificate", typeof(ClientCertificateConfig) },
@@ -257,6 +259,9 @@ public class SchemaTests
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
         yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive", Definition("PassiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive/OutlierEjection", Definition("OutlierEjection"));
+        yield return ("Clusters/*/CircuitBreaker", Definition("CircuitBreaker"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
