@@ -9,6 +9,7 @@ using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Routing;
@@ -33,6 +34,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton<ConcurrencyMetrics>();
+        services.TryAddSingleton<MirrorMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
