@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>How it is found out which destinations can be used.</summary>
     public HealthCheckConfig HealthCheck { get; init; } = new();
 
+    /// <summary>How the destinations that are configured become the real ones. Default: null: they are the real ones.</summary>
+    public DiscoveryConfig? Discovery { get; init; }
+
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
 

@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Pipeline;
 using ProxyKit.Transforms;
@@ -169,7 +170,7 @@ internal static class ClusterValidator
         var addresses = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var destination in cluster.Destinations)
         {
-            if (!DestinationAddress.TryParse(destination.Address, out _))
+            if (cluster.Discovery is null && !DestinationAddress.TryParse(destination.Address, out _))
                 errors.Add($"{where}: '{destination.Address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.");
             if (!names.Add(destination.Name ?? destination.Address) || !addresses.Add(destination.Address))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names and addresses are unique in a cluster.");
@@ -182,6 +183,7 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))

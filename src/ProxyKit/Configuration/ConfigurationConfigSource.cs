@@ -1,5 +1,6 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
+using ProxyKit.Discovery;
 using ProxyKit.Health;
 
 namespace ProxyKit.Configuration;
@@ -99,6 +100,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
             Timeouts = timeouts,
             Metadata = cluster.Map("Metadata"),
         };

@@ -14,7 +14,7 @@ internal sealed class ProxyConfigManager(
     IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
     HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly Lock _lock = clusterServices.Updates;
     private readonly IProxyConfigSource[] _sources = [.. sources];
     private readonly Dictionary<string, Cluster> _clusters = new(StringComparer.OrdinalIgnoreCase);
     private Dictionary<string, ProxyRoute> _configured = new(StringComparer.OrdinalIgnoreCase);
@@ -61,6 +61,13 @@ internal sealed class ProxyConfigManager(
         Follow(configs, load);
     }
 
+    /// <summary>Ends when all names have been resolved, or could not be, for the first time.</summary>
+    public Task ResolveAsync()
+    {
+        lock (_lock)
+            return Task.WhenAll(_clusters.Values.Select(c => c.Resolved));
+    }
+
     public void Dispose()
     {
         lock (_lock)
@@ -68,7 +75,7 @@ internal sealed class ProxyConfigManager(
             _disposed = true;
             Unsubscribe(_subscriptions);
             foreach (var cluster in _clusters.Values)
-                cluster.Model?.Http1?.Dispose();
+                cluster.Close();
             _changed.Dispose();
         }
     }
@@ -158,7 +165,7 @@ internal sealed class ProxyConfigManager(
         foreach (var gone in _clusters.Keys.Except(clusters.Select(c => c.ClusterId), StringComparer.OrdinalIgnoreCase).ToArray())
         {
             _clusters.Remove(gone, out var cluster);
-            cluster?.Model?.Http1?.Dispose();
+            cluster?.Close();
         }
         _configured = configured;
         _configuredRoutes = [.. configured.Values];

@@ -8,7 +8,7 @@ internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycl
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         manager.Start();
-        return Task.CompletedTask;
+        return manager.ResolveAsync().WaitAsync(cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

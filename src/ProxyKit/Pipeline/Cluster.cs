@@ -1,3 +1,4 @@
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.LoadBalancing;
@@ -5,14 +6,27 @@ using ProxyKit.LoadBalancing;
 namespace ProxyKit.Pipeline;
 
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
-internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+internal sealed class Cluster
 {
+    private readonly HttpHandlerFactory _handlers;
+    private readonly ClusterDiscovery _discovery;
     private readonly Lock _lock = new();
     private volatile Balancer? _balancer;
 
-    public string ClusterId { get; } = clusterId;
+    public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+    {
+        ClusterId = clusterId;
+        Services = services;
+        _handlers = handlers;
+        _discovery = new(this);
+    }
 
-    public ClusterServices Services { get; } = services;
+    public string ClusterId { get; }
+
+    public ClusterServices Services { get; }
+
+    /// <summary>Ends when each of its names has been resolved, or could not be, for the first time.</summary>
+    public Task Resolved => _discovery.Asked;
 
     public ClusterModel? Model => _balancer?.Model;
 
@@ -26,12 +40,27 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         lock (_lock)
         {
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
+                model.Destinations[i].Config = model.Resolved[i];
             _balancer = new(model, _balancer);
         }
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
+        _discovery.Follow(model.Config);
+    }
+
+    /// <summary>Puts in force what its names have been resolved to. Call it under <see cref="ClusterServices.Updates"/>.</summary>
+    public void Rebuild()
+    {
+        if (Model is { } model && Prepare(model.Config) is var next && !ReferenceEquals(next, model))
+            Commit(next);
+    }
+
+    /// <summary>The end of a cluster that is configured no more. Requests under way finish.</summary>
+    public void Close()
+    {
+        _discovery.Stop();
+        Model?.Http1?.Dispose();
     }
 
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
@@ -48,26 +77,32 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
     public ClusterModel Prepare(ClusterConfig config)
     {
         var old = Model;
-        if (old?.Config == config)
+        var resolved = _discovery.Resolve(config, old?.Resolved);
+        if (old?.Config == config && old.Resolved.Equals(resolved))
             return old;
 
-        var known = old?.Destinations.ToDictionary(d => d.Config.Address, StringComparer.OrdinalIgnoreCase) ?? [];
-        var destinations = config.Destinations.Select(d =>
+        var known = (old?.Destinations ?? []).ToLookup(d => d.Config.Address, StringComparer.OrdinalIgnoreCase);
+        var kept = new HashSet<Destination>();
+        var destinations = resolved.Select(d =>
         {
-            if (!known.TryGetValue(d.Address, out var destination))
+            // Names may share an address once they are resolved; each has its Host.
+            var same = known[d.Address].Where(k => !kept.Contains(k));
+            if ((same.FirstOrDefault(k => k.Config.Host == d.Host) ?? same.FirstOrDefault()) is { } destination)
             {
-                destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                handlers.Register(destination.Target);
+                kept.Add(destination);
+                return destination;
             }
+            destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
+            _handlers.Register(destination.Target);
             return destination;
         }).ToArray();
 
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
-            || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
-            (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config));
+            || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
+            (invoker, http1) = (_handlers.Create(config), _handlers.CreateHttp1(config));
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config)) { Resolved = resolved };
     }
 }
 
@@ -75,6 +110,9 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
 internal sealed record ClusterModel(
     ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
 {
+    /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
+    public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
+
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];
 }

@@ -1,16 +1,23 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.Discovery;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(
+    IEnumerable<ILoadBalancingPolicy> policies, DiscoveryServices discovery, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
         .GroupBy(p => p.Name, StringComparer.OrdinalIgnoreCase).ToFrozenDictionary(g => g.Key, g => g.Last(), StringComparer.OrdinalIgnoreCase);
 
     public IEnumerable<string> PolicyNames => _policies.Keys;
+
+    /// <summary>Held while clusters are prepared and committed: a reload and what a name has been resolved to come one after the other.</summary>
+    public Lock Updates { get; } = new();
+
+    public DiscoveryServices Discovery { get; } = discovery;
 
     public TimeProvider Time { get; } = time;
 

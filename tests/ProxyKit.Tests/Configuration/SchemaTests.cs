@@ -27,6 +27,7 @@ public class SchemaTests
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
+        { "Discovery", typeof(DiscoveryConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
@@ -231,6 +232,7 @@ public class SchemaTests
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
+        yield return ("Clusters/*/Discovery", Definition("Discovery"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
         yield return ("Clusters/*/HttpClient/WebProxy", Definition("WebProxy"));
