@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit.Discovery;
 
 /// <summary>Asks the source about one configured destination, again and again, and keeps what it knows.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "It has no timer and no linked sources; there is nothing to dispose.")]
 internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query, DestinationDiscovery? predecessor)
 {
     private static readonly TimeSpan s_shortest = TimeSpan.FromSeconds(1), s_longest = TimeSpan.FromDays(1);
