@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+
 namespace ProxyKit;
 
 /// <summary>A configured destination whose real ones are asked for.</summary>
@@ -20,6 +23,23 @@ public sealed record DiscoveryQuery(string ClusterId, DestinationConfig Destinat
     /// <param name="host">A name or an IP address; IPv6 with brackets or without.</param>
     /// <param name="port">1 to 65535.</param>
     public string AddressAt(string host, int port) => At($"{Bracketed(host)}:{port}");
+
+    /// <summary>Those of a host's IP addresses that are to become destinations, by <see cref="DiscoveryConfig.AddressFamily"/>.</summary>
+    public IEnumerable<IPAddress> Wanted(IEnumerable<IPAddress> addresses)
+    {
+        ArgumentNullException.ThrowIfNull(addresses);
+        var v4 = addresses.Where(a => a.AddressFamily == AddressFamily.InterNetwork);
+        // A link-local address is of no use without the interface, which no URL can name.
+        var v6 = addresses.Where(a => a is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false });
+        return Discovery.AddressFamily switch
+        {
+            DiscoveryAddressFamily.IPv4 => v4,
+            DiscoveryAddressFamily.IPv6 => v6,
+            DiscoveryAddressFamily.PreferIPv4 => v4.Any() ? v4 : v6,
+            DiscoveryAddressFamily.PreferIPv6 => v6.Any() ? v6 : v4,
+            _ => v4.Concat(v6),
+        };
+    }
 
     private Uri Address => new(Destination.Address);
 

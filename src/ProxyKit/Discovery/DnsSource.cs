@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 
 namespace ProxyKit.Discovery;
 
@@ -18,23 +17,8 @@ internal sealed class DnsSource(DnsLookup dns) : IDestinationSource
         // The dot at the end keeps the resolver from trying search domains; it is no part of the host's name (RFC 6066 §3).
         var host = query.Host.EndsWith('.') ? target.Authority.Replace(query.Host, query.Host[..^1], StringComparison.OrdinalIgnoreCase) : target.Authority;
         // DNS servers shuffle their answers, and the order must not make a difference.
-        return new(Select(addresses, query.Discovery.AddressFamily)
+        return new(query.Wanted(addresses)
             .Select(address => address.ToString()).Distinct().Order(StringComparer.Ordinal)
             .Select(address => new ResolvedDestination(query.AddressAt(address)) { Host = host }).ToValueList());
-    }
-
-    private static IEnumerable<IPAddress> Select(IPAddress[] addresses, DiscoveryAddressFamily family)
-    {
-        var v4 = addresses.Where(a => a.AddressFamily == AddressFamily.InterNetwork);
-        // A link-local address is of no use without the interface, which no URL can name.
-        var v6 = addresses.Where(a => a is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv6LinkLocal: false });
-        return family switch
-        {
-            DiscoveryAddressFamily.IPv4 => v4,
-            DiscoveryAddressFamily.IPv6 => v6,
-            DiscoveryAddressFamily.PreferIPv4 => v4.Any() ? v4 : v6,
-            DiscoveryAddressFamily.PreferIPv6 => v6.Any() ? v6 : v4,
-            _ => v4.Concat(v6),
-        };
     }
 }

@@ -76,7 +76,7 @@ public class SourceTests
     {
         using var changed = new CancellationTokenSource();
         var asked = 0;
-        int? asker = null;
+        var asker = 0;
         await using var app = await StartAsync(_ =>
         {
             asker = Environment.CurrentManagedThreadId;
@@ -86,12 +86,14 @@ public class SourceTests
         });
         Assert.StartsWith("10.0.0.1", await app.Client.GetStringAsync("/"), StringComparison.Ordinal);
 
-        var thread = new Thread(() => { changed.Cancel(); asker ??= 0; });
+        using var done = new ManualResetEventSlim();
+        var thread = new Thread(() => { changed.Cancel(); done.Wait(); }); // it lives on, so that no other gets its id
         thread.Start();
         while (!(await app.Client.GetStringAsync("/")).StartsWith("10.0.0.2", StringComparison.Ordinal))
             await Task.Yield();
 
         Assert.NotEqual(thread.ManagedThreadId, asker);
+        done.Set();
     }
 
     [Fact]
