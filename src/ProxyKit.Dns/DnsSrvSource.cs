@@ -13,7 +13,7 @@ internal sealed class DnsSrvSource(IOptions<DnsSrvOptions> options) : IDestinati
     public string Name => "DnsSrv";
 
     public string? Validate(DiscoveryQuery query) =>
-        !Uri.TryCreate(query.Destination.Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.HostNameType != UriHostNameType.Dns
+        !Uri.TryCreate(query.Destination.Address, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https") || address.HostNameType is not (UriHostNameType.Dns or UriHostNameType.Basic) // Basic: it begins with an underscore
             || address.Query.Length > 0 || address.Fragment.Length > 0 || address.UserInfo.Length > 0
             ? $"'{query.Destination.Address}' is not the name of SRV records, such as http://_http._tcp.orders.internal."
             : !address.IsDefaultPort ? $"'{query.Destination.Address}' names a port, which is for the SRV records to do."

@@ -92,9 +92,10 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
             // Whether or not the source heeds the token.
             return await _source.ResolveAsync(query, either.Token).AsTask().WaitAsync(either.Token);
         }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
+        catch (Exception e) when (limit.IsCancellationRequested && !_stop.IsCancellationRequested)
         {
-            throw new TimeoutException($"No answer within {query.Discovery.Timeout}.");
+            // Whatever the source makes of its token.
+            throw new TimeoutException($"No answer within {query.Discovery.Timeout}.", e);
         }
     }
 
