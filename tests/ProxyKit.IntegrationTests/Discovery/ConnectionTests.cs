@@ -62,10 +62,15 @@ public class ConnectionTests
         source.Switch(upstream.Url, other.Url);
         await ReachAsync(client, other);
         source.Switch(upstream.Url);
-        await SeenAsync(source, 3);
 
-        for (var i = 0; i < 5; i++)
-            Assert.Equal(connection, await client.GetStringAsync("/"));
+        for (var again = 0; again < 5;)
+        {
+            if (await client.GetStringAsync("/") is not "ok" and var answer) // the other's, until the switch is in force
+            {
+                Assert.Equal(connection, answer);
+                again++;
+            }
+        }
     }
 
     [Fact]
@@ -156,12 +161,6 @@ public class ConnectionTests
         }
     }
 
-    private static async Task SeenAsync(SwitchedSource source, int times)
-    {
-        while (source.Asked < times)
-            await Task.Yield();
-    }
-
     private sealed class SwitchedSource(params string[] addresses) : IDestinationSource
     {
         private readonly Lock _lock = new();
@@ -169,8 +168,6 @@ public class ConnectionTests
         private string[] _addresses = addresses;
 
         public string Name => "Switched";
-
-        public int Asked { get; private set; }
 
         public void Switch(params string[] addresses)
         {
@@ -183,10 +180,7 @@ public class ConnectionTests
         public ValueTask<ResolvedDestinations> ResolveAsync(DiscoveryQuery query, CancellationToken cancellationToken)
         {
             lock (_lock)
-            {
-                Asked++;
                 return new(new ResolvedDestinations([.. _addresses.Select(a => new ResolvedDestination(a))]) { RefreshAfter = Timeout.InfiniteTimeSpan, ChangeToken = new CancellationChangeToken(_changed.Token) });
-            }
         }
     }
 }
