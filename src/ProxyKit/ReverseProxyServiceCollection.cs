@@ -8,8 +8,10 @@ using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Routing;
 
 namespace Microsoft.Extensions.DependencyInjection;
@@ -30,6 +32,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton<ConcurrencyMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<DnsLookup>();
@@ -37,8 +40,19 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<DiscoveryMetrics>();
         services.TryAddSingleton<DiscoveryServices>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IDestinationSource, DnsSource>());
+        services.TryAddSingleton<ClusterDirectory>();
+        services.TryAddSingleton<HealthMetrics>();
+        services.TryAddSingleton<HealthServices>();
         services.TryAddSingleton<ClusterServices>();
+        services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RoundRobinPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RandomPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastRequestsPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastTimePolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

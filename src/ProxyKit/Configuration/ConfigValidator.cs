@@ -12,7 +12,10 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
@@ -172,9 +175,11 @@ internal static class ClusterValidator
         {
             if (cluster.Discovery is null && !DestinationAddress.TryParse(destination.Address, out _))
                 errors.Add($"{where}: '{destination.Address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.");
+            if (destination.Health is not null && !DestinationAddress.TryParse(destination.Health, out _))
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{destination.Health}' is not an address. Allowed are {DestinationAddress.Allowed}.");
             if (!names.Add(destination.Name ?? destination.Address) || !addresses.Add(destination.Address))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names and addresses are unique in a cluster.");
-            if (destination.Host is { } host && (host.Length == 0 || Uri.CheckHostName(new HostString(host).Host.Trim('[', ']')) == UriHostNameType.Unknown))
+            if (destination.Host is { } host && !IsHost(host))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Host '{host}' is not a host name.");
             if (destination.Weight is < 0 or > 1000)
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Weight is {destination.Weight}; it must be 0 to 1000.");
@@ -184,11 +189,20 @@ internal static class ClusterValidator
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
         DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
+        HashValidator.Validate(where, cluster, errors);
+        ConcurrencyLimitsValidator.Validate(where, cluster, errors);
+        if (cluster.Resilience is { } resilience)
+            ResilienceValidator.Validate(where, resilience, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
-        if (cluster.HttpRequest.Version is { } version && !s_versions.Contains(version))
+        HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
     }
+
+    public static bool IsHttpVersion(Version version) => s_versions.Contains(version);
+
+    public static bool IsHost(string host) => host.Length > 0 && Uri.CheckHostName(new HostString(host).Host.Trim('[', ']')) != UriHostNameType.Unknown;
 
     private static void ValidateTimeouts(string where, TimeoutConfig timeouts, List<string> errors)
     {

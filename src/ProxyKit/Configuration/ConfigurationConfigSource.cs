@@ -2,6 +2,8 @@ using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Discovery;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Configuration;
 
@@ -83,6 +85,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             if (!cluster.Has("Timeouts:Connect") && timeouts.Connect > idle && idle > TimeSpan.Zero)
                 timeouts = timeouts with { Connect = idle };
         }
+        var metadata = cluster.Map("Metadata");
         return new()
         {
             ClusterId = cluster.Text("ClusterId") ?? cluster.Key,
@@ -90,19 +93,23 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             {
                 Name = destination.Key,
                 Address = destination.Required("Address"),
+                Health = destination.Text("Health"),
                 Host = destination.Text("Host"),
                 Weight = destination.Int("Weight") ?? 1,
                 Backup = destination.Bool("Backup") ?? false,
                 MaxConcurrentRequests = destination.Int("MaxConcurrentRequests"),
                 Metadata = destination.Map("Metadata"),
             }),
+            Limits = cluster.Section("Limits", ConcurrencyLimitsReader.Read),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             HttpRequest = httpRequest?.Config ?? new(),
-            HealthCheck = cluster.Section("HealthCheck", HealthCheckReader.Read) ?? new(),
+            HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
+            Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             Timeouts = timeouts,
-            Metadata = cluster.Map("Metadata"),
+            Metadata = metadata,
         };
     }
 

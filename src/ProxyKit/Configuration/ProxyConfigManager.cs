@@ -12,7 +12,7 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class ProxyConfigManager(
     IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
-    HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
+    HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor, ClusterDirectory directory) : IDisposable
 {
     private readonly Lock _lock = clusterServices.Updates;
     private readonly IProxyConfigSource[] _sources = [.. sources];
@@ -66,6 +66,21 @@ internal sealed class ProxyConfigManager(
     {
         lock (_lock)
             return Task.WhenAll(_clusters.Values.Select(c => c.Resolved));
+    }
+
+    /// <summary>Done when the destinations are probed that the app's start waits for.</summary>
+    public Task WaitForHealthAsync(CancellationToken cancellationToken) => clusterServices.Health.WaitAsync(cancellationToken);
+
+    public void StartHealthChecks()
+    {
+        lock (_lock)
+            clusterServices.Health.Start();
+    }
+
+    public void StopHealthChecks()
+    {
+        lock (_lock)
+            clusterServices.Health.Stop();
     }
 
     public void Dispose()
@@ -167,6 +182,7 @@ internal sealed class ProxyConfigManager(
             _clusters.Remove(gone, out var cluster);
             cluster?.Close();
         }
+        directory.Publish(_clusters.Values.Where(c => c.Model is not null));
         _configured = configured;
         _configuredRoutes = [.. configured.Values];
         monitor.Routes = routes;

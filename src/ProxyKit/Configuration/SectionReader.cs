@@ -11,7 +11,7 @@ namespace ProxyKit.Configuration;
 internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
     private static readonly FrozenSet<string> s_notYet =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity", "Health");
+        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity");
 
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
@@ -37,6 +37,9 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
 
     public int? Int(string key) =>
         Parse(key, "a whole number", static (string text, out int value) => int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));
+
+    public double? Double(string key) =>
+        Parse(key, "a number", static (string text, out double value) => double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value));
 
     public long? Long(string key) =>
         Parse(key, "a whole number", static (string text, out long value) => long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value));

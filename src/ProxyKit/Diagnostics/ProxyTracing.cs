@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Microsoft.AspNetCore.Http;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Diagnostics;
@@ -13,7 +12,7 @@ internal sealed class ProxyTracing : IDisposable
 
     public void Dispose() => _source.Dispose();
 
-    public Activity? Start(HttpContext context, ProxyContext proxy, PreparedRequest prepared)
+    public Activity? Start(ProxyContext proxy, PreparedRequest prepared)
     {
         Activity? activity = null;
         if (_source.HasListeners())
@@ -28,6 +27,8 @@ internal sealed class ProxyTracing : IDisposable
             activity.SetTag("server.address", target.UnixSocketPath ?? host);
             if (target.UnixSocketPath is null)
                 activity.SetTag("server.port", port);
+            if (proxy.Attempts > 1)
+                activity.SetTag("http.request.resend_count", proxy.Attempts - 1);
             activity.SetTag("proxykit.route", proxy.Route.RouteId);
             activity.SetTag("proxykit.cluster", proxy.Cluster.ClusterId);
             activity.SetTag("proxykit.destination", proxy.Destination.Name);
@@ -44,16 +45,17 @@ internal sealed class ProxyTracing : IDisposable
         return activity;
     }
 
-    public static void Stop(Activity? activity, HttpContext context, ProxyContext proxy)
+    public static void Stop(Attempt attempt)
     {
-        if (activity is null)
+        if (attempt.Activity is not { } activity)
             return;
         if (activity.IsAllDataRequested)
         {
-            activity.SetTag("http.response.status_code", context.Response.StatusCode);
-            if (proxy.Error != ProxyError.None || context.Response.StatusCode >= 400)
+            if (attempt.StatusCode > 0)
+                activity.SetTag("http.response.status_code", attempt.StatusCode);
+            if (attempt.Exception is not null || attempt.StatusCode >= 400)
             {
-                activity.SetTag("error.type", proxy.Error != ProxyError.None ? proxy.Error.ToString() : context.Response.StatusCode.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                activity.SetTag("error.type", attempt.Exception is not null ? attempt.Failure.Error.ToString() : attempt.StatusCode.ToString(System.Globalization.CultureInfo.InvariantCulture));
                 activity.SetStatus(ActivityStatusCode.Error);
             }
         }

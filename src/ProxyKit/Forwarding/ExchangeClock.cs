@@ -17,6 +17,7 @@ internal sealed class ExchangeClock
     private CancellationTokenRegistration _aborted;
     private TimeoutConfig _limits = s_none;
     private TimeSpan _total;
+    private ExchangeClock? _request;
     private long _start;
     private long _lastActivity;
     private long _due = long.MaxValue; // when the timer will fire
@@ -27,6 +28,7 @@ internal sealed class ExchangeClock
     private enum State
     {
         Stopped,
+        Queued,
         AwaitingHeaders,
         Body,
         Tunnel,
@@ -44,6 +46,9 @@ internal sealed class ExchangeClock
     /// <summary>Why the token is cancelled; <see cref="ProxyError.None"/> if it is not, or if neither client nor time is the reason.</summary>
     public ProxyError Reason { get; private set; }
 
+    /// <summary>What is left of the time for the whole request; null if that has no limit.</summary>
+    public TimeSpan? Remaining => _total == Timeout.InfiniteTimeSpan ? null : _total - _time.GetElapsedTime(_start);
+
     public void Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
     {
         lock (_lock)
@@ -59,8 +64,29 @@ internal sealed class ExchangeClock
         _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
     }
 
+    /// <summary>Starts a clock for one of a request's attempts: limits of its own, cancelled together with the request's.</summary>
+    public void StartAttempt(TimeoutConfig limits, long startTimestamp, ExchangeClock request)
+    {
+        lock (_lock)
+        {
+            _limits = limits;
+            _total = Timeout.InfiniteTimeSpan;
+            _start = _lastActivity = startTimestamp;
+            _state = State.AwaitingHeaders;
+            _request = request;
+            Arm();
+        }
+        _aborted = request.Token.UnsafeRegister(static state => ((ExchangeClock)state!).CancelWithRequest(), this);
+    }
+
     /// <summary>Something has moved.</summary>
     public void Touch() => Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+
+    /// <summary>The request waits for a destination: only <see cref="TimeoutConfig.Total"/> counts.</summary>
+    public void EnterQueue() => Enter(State.Queued, _time.GetTimestamp());
+
+    /// <summary>It has one: <see cref="TimeoutConfig.FirstByte"/> begins to count.</summary>
+    public void LeaveQueue() => Enter(State.AwaitingHeaders, _time.GetTimestamp());
 
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
     public void HeadersReceived(long timestamp) => Enter(State.Body, timestamp);
@@ -85,6 +111,14 @@ internal sealed class ExchangeClock
 
     /// <summary>Ends what still runs of the exchange, for no reason that anybody is to be told.</summary>
     public void CancelExchange() => _cancellation.Cancel();
+
+    private void CancelWithRequest()
+    {
+        if (_request is { Reason: not ProxyError.None and var reason })
+            Cancel(reason);
+        else
+            CancelExchange();
+    }
 
     private void Enter(State state, long timestamp)
     {
@@ -130,7 +164,12 @@ internal sealed class ExchangeClock
 
     private (long Due, ProxyError Reason) NextLimit()
     {
-        var (idle, reason) = _state == State.AwaitingHeaders ? (_limits.FirstByte, ProxyError.FirstByteTimeout) : (_limits.Idle, ProxyError.IdleTimeout);
+        var (idle, reason) = _state switch
+        {
+            State.Queued => (Timeout.InfiniteTimeSpan, ProxyError.TotalTimeout),
+            State.AwaitingHeaders => (_limits.FirstByte, ProxyError.FirstByteTimeout),
+            _ => (_limits.Idle, ProxyError.IdleTimeout),
+        };
         var due = After(Volatile.Read(ref _lastActivity), idle);
         var total = _state == State.Tunnel ? long.MaxValue : After(_start, _total);
         return total <= due ? (total, ProxyError.TotalTimeout) : (due, reason);
@@ -146,6 +185,7 @@ internal sealed class ExchangeClock
         lock (_lock)
         {
             _state = State.Stopped;
+            _request = null;
             var clean = Reason == ProxyError.None;
             Reason = ProxyError.None;
             return clean && _cancellation.TryReset();

@@ -27,6 +27,12 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
                 ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
                 : OfRequestBody(clientError);
         }
+        if (exception is NoDestinationException none)
+            return new(none.Error, FailureClass.NothingSent, 503);
+        if (exception is Polly.ExecutionRejectedException rejected) // by a strategy of the user's own pipeline
+            return rejected is Polly.Timeout.TimeoutRejectedException
+                ? new(ProxyError.FirstByteTimeout, FailureClass.Unanswered, 504)
+                : new(ProxyError.NoAvailableDestinations, FailureClass.NothingSent, 503);
         if (exception is UpstreamException upstream)
             return new(upstream.Error, upstream.FailureClass, upstream.Error == ProxyError.ConnectTimeout ? 504 : 502);
 

@@ -1,7 +1,9 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
-using ProxyKit.Diagnostics;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -39,13 +41,12 @@ internal sealed class Forwarder
     {
         var prepared = s_prepared.Get();
         var clock = _services.Clocks.Rent();
-        var phase = Phase.Prepare;
-        UpstreamResponse? response = null;
-        Destination? destination = null;
-        System.Diagnostics.Activity? activity = null;
+        var attempt = new Attempt(proxy, prepared, clock);
+        AttemptSeries? series = null;
         try
         {
-            clock.Start(proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
+            var resilience = proxy.Resilience;
+            clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
 
             if (_preparer.Prepare(context, prepared) is { } rejection)
             {
@@ -55,66 +56,122 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
-            if (proxy.Balancer.Pick(context, proxy) is not { } picked)
+
+            if (resilience is null)
             {
-                proxy.Error = ProxyError.NoAvailableDestinations;
-                proxy.FailureClass = FailureClass.NothingSent;
-                _services.Log.Failed(proxy, context, null);
-                await _errors.RespondAsync(context, proxy, StatusCodes.Status503ServiceUnavailable);
-                return;
+                Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
+                attempt.Response = await SendAsync(attempt, context, proxy);
+                if (attempt.Response is null)
+                    return; // a request delegate has answered
+                Received(attempt, proxy);
+            }
+            else
+            {
+                series = new(this, resilience, context, proxy, prepared, clock, _services);
+                attempt = await series.RunAsync();
+                if (attempt.Exception is { } failure)
+                {
+                    await AnswerAsync(context, proxy, attempt, failure);
+                    return;
+                }
+                if (attempt.Response is null)
+                    return;
+                proxy.Destination = attempt.Destination; // the winner of several
             }
 
-            proxy.Destination = destination = picked;
-            proxy.Attempts++;
-            destination.BeginRequest();
-            activity = _services.Tracing.Start(context, proxy, prepared);
-            prepared.Body = RequestBody(context, proxy, prepared, clock);
-
-            phase = Phase.Send;
-            if (CanSendDirectly(proxy, prepared))
-                response = await proxy.Transport.SendHttp1Async(prepared, destination, clock.Token);
-            else if (await SendMessageAsync(context, proxy, prepared, destination, clock) is { } answer)
-                response = new HttpClientResponse(answer);
+            attempt.Phase = Phase.Headers;
+            if (prepared.Upgrade is not null && Upgrades.IsAccepted(attempt.Response.Message!))
+                await Upgrades.TunnelAsync(context, proxy, attempt.Response, _responseHeaders, _transforms, attempt.Clock, _services);
             else
-                return; // a request delegate has answered
-            var received = _services.Clocks.Time.GetTimestamp();
-            proxy.TimeToFirstByte = _services.Clocks.Time.GetElapsedTime(proxy.StartTimestamp, received);
-            clock.HeadersReceived(received);
-
-            phase = Phase.Headers;
-            if (ResponseHeaders.Check(response, prepared.Upgrade is not null) is { } problem)
-                throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's response has {problem}.");
-
-            if (prepared.Upgrade is not null && Upgrades.IsAccepted(response.Message!))
-                await Upgrades.TunnelAsync(context, proxy, response, _responseHeaders, _transforms, clock, _services);
-            else
-                await _delivery.DeliverAsync(context, proxy, prepared, response, clock);
-        }
-        catch (PhaseException e)
-        {
-            await FailAsync(context, proxy, prepared, clock, e.Phase, e.InnerException!, response);
+                await _delivery.DeliverAsync(context, proxy, attempt);
         }
         catch (Exception e)
         {
-            await FailAsync(context, proxy, prepared, clock, phase, e, response);
+            Fail(attempt, e, context, proxy);
+            await AnswerAsync(context, proxy, attempt, attempt.Exception!);
         }
         finally
         {
-            response?.Dispose();
-            await FinishRequestBodyAsync(prepared.Body, clock);
-            destination?.EndRequest();
-            ProxyTracing.Stop(activity, context, proxy);
+            await attempt.EndAsync();
+            if (series is not null)
+                await series.EndAsync();
             _services.Clocks.Release(clock);
             s_prepared.Return(prepared);
         }
     }
 
-    // Our own HTTP/1.1 transport, where that is what is asked for and nobody's delegate wants HttpClient's messages.
-    private bool CanSendDirectly(ProxyContext proxy, PreparedRequest prepared) =>
-        prepared.Upgrade is null && !_transforms.HasDelegates && proxy.Transport.CanSendHttp1(proxy.Destination!, prepared.IsGrpc);
-
-    private async Task<HttpResponseMessage?> SendMessageAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, Destination destination, ExchangeClock clock)
+    /// <summary>Takes the destination, and makes the request's body and trace context ready for it.</summary>
+    public void Begin(Attempt attempt, Destination destination, HttpContext context, ProxyContext proxy, ReplayBuffer? replay)
     {
+        attempt.Begin(destination, proxy.Model.Observers.Length > 0 ? _services.Clocks.Time.GetTimestamp() : 0);
+        attempt.Activity = _services.Tracing.Start(proxy, attempt.Request);
+        attempt.Request.Body = attempt.Body = RequestBody(context, proxy, attempt, replay);
+        attempt.Phase = Phase.Send;
+    }
+
+    /// <summary>The answer's header section; null when a request delegate has answered.</summary>
+    public ValueTask<UpstreamResponse?> SendAsync(Attempt attempt, HttpContext context, ProxyContext proxy) =>
+        CanSendDirectly(attempt, proxy)
+            ? proxy.Transport.SendHttp1Async(attempt.Request, attempt.Destination!, attempt.Clock.Token)
+            : new(SendMessageAsync(attempt, context, proxy));
+
+    /// <summary>Takes note of an answer, and looks whether it is one.</summary>
+    public void Received(Attempt attempt, ProxyContext proxy)
+    {
+        var time = _services.Clocks.Time;
+        var received = time.GetTimestamp();
+        proxy.TimeToFirstByte = time.GetElapsedTime(proxy.StartTimestamp, received);
+        attempt.Clock.HeadersReceived(received);
+        attempt.Phase = Phase.Headers;
+        attempt.StatusCode = attempt.Response!.StatusCode;
+        if (ResponseHeaders.Check(attempt.Response, attempt.Request.Upgrade is not null) is { } problem)
+            throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's response has {problem}.");
+        if (proxy.Model.Observers.Length > 0)
+            Observe(attempt, proxy, received);
+    }
+
+    /// <summary>Finds out what an exception means, and tells who wants to know.</summary>
+    public void Fail(Attempt attempt, Exception exception, HttpContext context, ProxyContext proxy)
+    {
+        if (exception is PhaseException { InnerException: { } inner } nested)
+        {
+            attempt.Phase = nested.Phase;
+            exception = inner;
+        }
+        attempt.Exception = exception;
+        attempt.Failure = Failure.Of(exception, attempt.Phase, attempt.Body, attempt.Clock.Reason, context);
+        if (proxy.Model.Observers.Length > 0 && attempt.Destination is not null)
+            Observe(attempt, proxy, _services.Clocks.Time.GetTimestamp());
+    }
+
+    private void Observe(Attempt attempt, ProxyContext proxy, long now)
+    {
+        var (failure, isFirst) = (attempt.Failure, !attempt.IsObserved);
+        attempt.IsObserved = true;
+        var outcome = new AttemptOutcome(attempt.Exception is null ? attempt.StatusCode : 0, failure.Error, failure.Class, _services.Clocks.Time.GetElapsedTime(attempt.StartTimestamp, now));
+        foreach (var observer in proxy.Model.Observers)
+        {
+            if (isFirst)
+                observer.Answered(attempt.Destination!, outcome);
+            else if (failure.Error == ProxyError.ResponseBodyDestination)
+                observer.BrokeOff(attempt.Destination!, failure.Error);
+        }
+    }
+
+    // Our own HTTP/1.1 transport, where that is what is asked for and nobody's delegate wants HttpClient's messages.
+    private bool CanSendDirectly(Attempt attempt, ProxyContext proxy) =>
+        attempt.Request.Upgrade is null && !_transforms.HasDelegates && proxy.Resilience is not { NeedsMessages: true }
+        && proxy.Transport.CanSendHttp1(attempt.Destination!, attempt.Request.IsGrpc);
+
+    /// <summary>False for a bodiless GET; true whenever there may be a body, whatever the method.</summary>
+    public static bool MayHaveBody(HttpContext context) =>
+        context.Features.Get<IHttpRequestBodyDetectionFeature>() is { } detection
+            ? detection.CanHaveBody
+            : context.Request is not { ContentLength: null or 0, Headers.TransferEncoding.Count: 0 };
+
+    private async Task<UpstreamResponse?> SendMessageAsync(Attempt attempt, HttpContext context, ProxyContext proxy)
+    {
+        var (prepared, destination, clock) = (attempt.Request, attempt.Destination!, attempt.Clock);
         HttpRequestMessage message;
         try
         {
@@ -134,40 +191,38 @@ internal sealed class Forwarder
         {
             throw new PhaseException(Phase.Prepare, e);
         }
-        return prepared.Upgrade is null
+        return new HttpClientResponse(prepared.Upgrade is null
             ? await proxy.Transport.SendAsync(message, clock.Token)
-            : await Upgrades.SendAsync(proxy.Transport, message, context, prepared, destination, clock.Token);
+            : await Upgrades.SendAsync(proxy.Transport, message, context, prepared, destination, clock.Token));
     }
 
-    private static RequestBodyContent? RequestBody(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock)
+    private static RequestBodyContent? RequestBody(HttpContext context, ProxyContext proxy, Attempt attempt, ReplayBuffer? replay)
     {
-        var features = context.Features;
-        // False for a bodiless GET; true whenever there may be a body, whatever the method.
-        if (prepared.Upgrade is not null
-            || (features.Get<IHttpRequestBodyDetectionFeature>() is { } detection ? !detection.CanHaveBody : context.Request is { ContentLength: null or 0, Headers.TransferEncoding.Count: 0 }))
+        if (attempt.Request.Upgrade is not null || !MayHaveBody(context))
             return null;
 
-        if (prepared.IsGrpc)
+        if (attempt.Request.IsGrpc)
         {
+            var features = context.Features;
             // Streams that may stay silent for long, and have no end.
             if (features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.IHttpMinRequestBodyDataRateFeature>() is { } rate)
                 rate.MinDataRate = null;
             if (features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
                 size.MaxRequestBodySize = null;
         }
-        return new(context, proxy, clock, context.Request.ContentLength, flushEachWrite: prepared.IsGrpc);
+        return new(context, proxy, attempt.Clock, context.Request.ContentLength, replay, flushEachWrite: attempt.Request.IsGrpc);
     }
 
-    private async Task FailAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, Phase phase, Exception exception, UpstreamResponse? response)
+    private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)
     {
-        var failure = Failure.Of(exception, phase, prepared.Body, clock.Reason, context);
+        var failure = attempt.Failure;
         proxy.Error = failure.Error;
-        proxy.Exception = exception;
+        proxy.Exception = exception is NoDestinationException ? null : exception;
         // What has been written to the client's pipe, flushed or not, cannot be taken back: it would stand in front of an error page.
         var started = context.Response.HasStarted || proxy.ResponseBodyBytes > 0;
         proxy.FailureClass = started ? FailureClass.ResponseStarted : failure.Class;
-        _services.Log.Failed(proxy, context, exception);
-        response?.Dispose(); // the upstream is free before the client has taken the answer
+        _services.Log.Failed(proxy, context, proxy.Exception);
+        attempt.Response?.Dispose(); // the upstream is free before the client has taken the answer
 
         if (!started)
         {
@@ -187,15 +242,6 @@ internal sealed class Forwarder
             context.Abort();
     }
 
-    // The request's pipe must not be read once the server has it back.
-    private static async ValueTask FinishRequestBodyAsync(RequestBodyContent? body, ExchangeClock clock)
-    {
-        if (body is not { Completion.IsCompleted: false })
-            return;
-        clock.CancelExchange();
-        await body.Completion!.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-    }
-
     private sealed class PreparedPolicy : PooledObjectPolicy<PreparedRequest>
     {
         public override PreparedRequest Create() => new();
@@ -208,19 +254,8 @@ internal sealed class Forwarder
     }
 }
 
-/// <summary>Where a request was when it failed.</summary>
-internal enum Phase
+/// <summary>There is no destination that could be asked: none at all, or none below its limits.</summary>
+internal sealed class NoDestinationException(ProxyError error) : Exception("The cluster has no available destination.")
 {
-    Prepare,
-    Send,
-    Headers,
-    ResponseTransforms,
-    Body,
-    Tunnel,
-}
-
-/// <summary>Carries the phase out of a nested method.</summary>
-internal sealed class PhaseException(Phase phase, Exception inner) : Exception(inner.Message, inner)
-{
-    public Phase Phase { get; } = phase;
+    public ProxyError Error { get; } = error;
 }

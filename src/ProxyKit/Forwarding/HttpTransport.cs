@@ -21,7 +21,7 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         http1 is not null && !destination.Target.IsHttps && (_http == HttpVersion.Version11 || _policy == HttpVersionPolicy.RequestVersionOrLower)
         && _http != HttpVersion.Version10 && (IsVersionConfigured || !isGrpc);
 
-    public ValueTask<UpstreamResponse> SendHttp1Async(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
+    public ValueTask<UpstreamResponse?> SendHttp1Async(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
         Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, cancellationToken);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>

@@ -31,6 +31,14 @@ internal sealed class PreparedRequest
     /// <summary>Whether the client's own header fields, which the forwarding-header transforms add to, can be believed.</summary>
     public bool PeerIsTrusted;
 
+    public void CopyFrom(PreparedRequest other)
+    {
+        (Method, Path, Query, Host) = (other.Method, other.Path, other.Query, other.Host);
+        (Upgrade, IsGrpc, PeerIsTrusted) = (other.Upgrade, other.IsGrpc, other.PeerIsTrusted);
+        foreach (ref readonly var field in other.Headers.Fields)
+            Headers.Add(field.Name, field.Value, field.Rule);
+    }
+
     public void Clear()
     {
         Headers.Clear();

@@ -9,7 +9,7 @@ namespace ProxyKit.Forwarding;
 /// The client's body as the upstream's: read from the pipe as it comes, flushed whenever the client pauses, never read before a connection stands
 /// (so that the client of <c>Expect: 100-continue</c> waits for the upstream's word).
 /// </summary>
-internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, bool flushEachWrite) : HttpContent
+internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, ReplayBuffer? replay, bool flushEachWrite) : HttpContent
 {
     private Task? _copy;
 
@@ -41,7 +41,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         ReadResult result;
         try
         {
-            if (length is not (> 0 and <= 16 * 1024) || !reader.TryRead(out result))
+            if (length is not (> 0 and <= 16 * 1024) || replay is { Recorded.IsEmpty: false } || !reader.TryRead(out result))
                 return false;
         }
         catch (Exception e)
@@ -58,6 +58,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         result.Buffer.CopyTo(connection.SendBuffer((int)length.Value));
         connection.Advance((int)length.Value);
         proxy.RequestBodyBytes += length.Value;
+        replay?.Record(result.Buffer, isLast: true);
         reader.AdvanceTo(result.Buffer.End);
         return true;
     }
@@ -96,6 +97,13 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     {
         var reader = context.Request.BodyReader;
         var remaining = length;
+        if (replay is { Recorded: { IsEmpty: false } recorded })
+        {
+            remaining -= recorded.Length;
+            await ReplayAsync(stream, recorded, cancellationToken);
+        }
+        if (replay is { IsComplete: true })
+            return;
         while (true)
         {
             ReadResult result;
@@ -114,6 +122,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                     reader.AdvanceTo(result.Buffer.End);
                     throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
                 }
+                replay?.Record(result.Buffer, result.IsCompleted);
             }
             catch (Exception e) when (DestinationError is null)
             {
@@ -146,6 +155,20 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
             }
             if (result.IsCompleted)
                 return;
+        }
+    }
+
+    private async ValueTask ReplayAsync(Stream stream, ReadOnlyMemory<byte> recorded, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await stream.WriteAsync(recorded, cancellationToken);
+            proxy.RequestBodyBytes += recorded.Length;
+        }
+        catch (Exception e)
+        {
+            DestinationError = e;
+            throw;
         }
     }
 

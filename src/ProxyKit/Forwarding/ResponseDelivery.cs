@@ -8,8 +8,9 @@ namespace ProxyKit.Forwarding;
 /// <summary>The third part: <see cref="UpstreamResponse"/> to HttpContext.</summary>
 internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus)
 {
-    public async Task DeliverAsync(HttpContext context, ProxyContext proxy, PreparedRequest prepared, UpstreamResponse response, ExchangeClock clock)
+    public async Task DeliverAsync(HttpContext context, ProxyContext proxy, Attempt attempt)
     {
+        var (response, clock) = (attempt.Response!, attempt.Clock);
         var status = response.StatusCode;
         headers.Copy(context, response, new LocationRewriter(context, proxy, transforms));
         if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
@@ -51,7 +52,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
             }
         }
         await DeliverTrailersAsync(context, response, hasBody, clock);
-        if (!suppressBody && !response.EndsRequest && prepared.Body is { Completion: { IsCompleted: false } sending })
+        if (!suppressBody && !response.EndsRequest && attempt.Body is { Completion: { IsCompleted: false } sending })
         {
             // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
             await context.Response.CompleteAsync();

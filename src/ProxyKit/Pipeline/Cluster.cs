@@ -1,29 +1,39 @@
 using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
 internal sealed class Cluster
 {
-    private readonly HttpHandlerFactory _handlers;
     private readonly ClusterDiscovery _discovery;
     private readonly Lock _lock = new();
+    private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
         ClusterId = clusterId;
+        Handlers = handlers;
         Services = services;
-        _handlers = handlers;
+        HealthChecker = new(this, services.Health);
+        _slowStart = new(this, services.Time);
         _discovery = new(this);
     }
 
     public string ClusterId { get; }
 
+    public HttpHandlerFactory Handlers { get; }
+
     public ClusterServices Services { get; }
+
+    public ActiveHealthChecker HealthChecker { get; }
 
     /// <summary>Ends when each of its names has been resolved, or could not be, for the first time.</summary>
     public Task Resolved => _discovery.Asked;
@@ -33,20 +43,35 @@ internal sealed class Cluster
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
         var old = Model;
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Resolved[i];
-            _balancer = new(model, _balancer);
+            {
+                var config = model.Resolved[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
+            Renew(model);
+            if (!isLimited)
+                _limiter = null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
         _discovery.Follow(model.Config);
+        Services.Health.Follow(this);
     }
 
     /// <summary>Puts in force what its names have been resolved to. Call it under <see cref="ClusterServices.Updates"/>.</summary>
@@ -56,21 +81,33 @@ internal sealed class Cluster
             Commit(next);
     }
 
-    /// <summary>The end of a cluster that is configured no more. Requests under way finish.</summary>
-    public void Close()
-    {
-        _discovery.Stop();
-        Model?.Http1?.Dispose();
-    }
-
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
     public void Refresh()
     {
         lock (_lock)
         {
             if (_balancer is { } balancer)
-                _balancer = new(balancer.Model, balancer);
+                Renew(balancer.Model);
         }
+        _limiter?.Refresh();
+    }
+
+    /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
+    public void Close()
+    {
+        _discovery.Stop();
+        HealthChecker.Stop();
+        lock (_lock)
+            _slowStart.Stop();
+        Model?.Http1?.Dispose();
+    }
+
+    private void Renew(ClusterModel model)
+    {
+        var (before, now) = (_balancer?.Rotation, new Rotation(model));
+        _slowStart.Follow(model.Config.HealthCheck.SlowStart, before, now);
+        _balancer = new(model, now, _balancer);
+        Services.Health.Log.Changed(ClusterId, before, now);
     }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
@@ -93,7 +130,7 @@ internal sealed class Cluster
                 return destination;
             }
             destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-            _handlers.Register(destination.Target);
+            Handlers.Register(destination.Target);
             return destination;
         }).ToArray();
 
@@ -101,8 +138,18 @@ internal sealed class Cluster
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
-            (invoker, http1) = (_handlers.Create(config), _handlers.CreateHttp1(config));
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config)) { Resolved = resolved };
+            (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
+        // Averages and budgets go on where what they belong to has not changed.
+        var resilience = config.Resilience is null ? null
+            : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
+            : new ClusterResilience(config, Services);
+        var policy = Services.Policy(config);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
+        {
+            Resolved = resolved,
+            Resilience = resilience,
+            Observers = [.. new object?[] { policy, resilience?.Observer }.OfType<IAttemptObserver>()],
+        };
     }
 }
 
@@ -112,6 +159,9 @@ internal sealed record ClusterModel(
 {
     /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
     public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
+
+    /// <summary>Retries and hedging; null where a request has one attempt.</summary>
+    public ClusterResilience? Resilience { get; init; }
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

@@ -1,12 +1,16 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
+using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Resilience;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
-    IEnumerable<ILoadBalancingPolicy> policies, DiscoveryServices discovery, TimeProvider time, ProxyMetrics metrics, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+    IEnumerable<ILoadBalancingPolicy> policies, DiscoveryServices discovery, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, HealthServices health,
+    ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -22,6 +26,12 @@ internal sealed class ClusterServices(
     public TimeProvider Time { get; } = time;
 
     public ProxyMetrics Metrics { get; } = metrics;
+
+    public ResilienceTelemetry Resilience { get; } = resilience;
+
+    public HealthServices Health { get; } = health;
+
+    public ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -13,7 +13,7 @@ internal sealed class ProxyRoute
     private readonly TimeProvider _time;
     private readonly ProxyMetrics _metrics;
     private readonly Forwarder _forwarder;
-    private readonly RequestDelegate _pipeline;
+    private readonly RequestDelegate? _stages; // null if there are none but the forwarder
     private readonly bool _needsTimeoutMiddleware;
 
     public ProxyRoute(RouteConfig config, Cluster cluster, ForwarderServices services, ProxyMetrics metrics)
@@ -25,10 +25,11 @@ internal sealed class ProxyRoute
         _forwarder = new Forwarder(config, services);
         _needsTimeoutMiddleware = config.TimeoutPolicy is { } policy && !policy.Equals("disable", StringComparison.OrdinalIgnoreCase);
 
-        RequestDelegate pipeline = ForwardAsync;
+        RequestDelegate forward = context => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
+        var pipeline = forward;
         if (config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
-        _pipeline = pipeline;
+        _stages = pipeline == forward ? null : pipeline;
     }
 
     public RouteConfig Config => _config;
@@ -41,21 +42,21 @@ internal sealed class ProxyRoute
 
         var proxy = new ProxyContext(_config, _cluster, _time.GetTimestamp());
         context.Features.Set(proxy);
-        return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : _pipeline(context);
+        return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : RunAsync(context, proxy);
     }
+
+    private Task RunAsync(HttpContext context, ProxyContext proxy) => _stages is null ? _forwarder.ForwardAsync(context, proxy) : _stages(context);
 
     private async Task InvokeMeasuredAsync(HttpContext context, ProxyContext proxy)
     {
         _metrics.Started(proxy);
         try
         {
-            await _pipeline(context);
+            await RunAsync(context, proxy);
         }
         finally
         {
             _metrics.Stopped(context, proxy, _time.GetElapsedTime(proxy.StartTimestamp));
         }
     }
-
-    private Task ForwardAsync(HttpContext context) => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
 }

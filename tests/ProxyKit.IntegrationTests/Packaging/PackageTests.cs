@@ -84,7 +84,8 @@ public class PackageTests
         Assert.Contains("<icon>icon.png</icon>", nuspec);
         Assert.Contains("<license type=\"expression\">MIT</license>", nuspec);
         Assert.Contains("<frameworkReference name=\"Microsoft.AspNetCore.App\" />", nuspec);
-        Assert.DoesNotContain("<dependency ", nuspec); // nothing but the framework
+        Assert.Equal(2, nuspec.Split("<dependency ").Length); // nothing but the framework and
+        Assert.Contains("<dependency id=\"Polly.Core\"", nuspec);
     }
 
     private static async Task CheckAppAsync(TemporaryFolder folder, string feed, string version)

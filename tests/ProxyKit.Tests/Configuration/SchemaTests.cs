@@ -23,21 +23,27 @@ public class SchemaTests
         { "HeaderMatch", typeof(HeaderMatch) },
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
         { "Cluster", typeof(ClusterConfig) },
+        { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
+        { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
         { "Discovery", typeof(DiscoveryConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
+        { "Resilience", typeof(ResilienceConfig) },
+        { "Retries", typeof(RetryConfig) },
+        { "Hedging", typeof(HedgingConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
         { "ClientCertificate", typeof(ClientCertificateConfig) },
         { "WebProxy", typeof(WebProxyConfig) },
     };
 
-    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name"];
-    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout"];
+    // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
+    // A delegate comes from code only.
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
+    private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
     [MemberData(nameof(Records))]
@@ -171,7 +177,8 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathRemovePrefx": "/a" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "RequestHeader": "A", "Set": "b", "Append": "c" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathPrefix": "/a", "Set": "b" } ] } } }""")]
-    [InlineData("""{ "Clusters": { "c": { "LoadBalancingPolicy": "RoundRobin" } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "soon" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "30" } } } }""")]
@@ -229,8 +236,12 @@ public class SchemaTests
         yield return ("Routes/*/Match/Headers/*", Definition("HeaderMatch"));
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
         yield return ("Clusters/*", Definition("Cluster"));
+        yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/Limits", Definition("Limits"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
+        yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
         yield return ("Clusters/*/Discovery", Definition("Discovery"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));

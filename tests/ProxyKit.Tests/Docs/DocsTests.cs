@@ -59,6 +59,8 @@ public class DocsTests
             global using Microsoft.Extensions.Hosting;
             global using Microsoft.Extensions.Logging;
             global using Microsoft.Extensions.Time.Testing;
+            global using Polly;
+            global using Polly.Retry;
             global using ProxyKit;
             global using ProxyKit.Testing;
             global using Xunit;

@@ -47,7 +47,7 @@ internal sealed class Http1Exchange : UpstreamResponse
     private Http1Response Response => Connection.Response;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<UpstreamResponse> SendAsync(Http1Pool pool, PreparedRequest request, Destination destination, CancellationToken cancellationToken)
+    public static async ValueTask<UpstreamResponse?> SendAsync(Http1Pool pool, PreparedRequest request, Destination destination, CancellationToken cancellationToken)
     {
         for (var fresh = false; ; fresh = true)
         {

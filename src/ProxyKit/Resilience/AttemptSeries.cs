@@ -1,0 +1,257 @@
+using Microsoft.AspNetCore.Http;
+using Polly;
+using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
+
+namespace ProxyKit.Resilience;
+
+/// <summary>The attempts that one request has, one after the other or, when it is hedged, side by side.</summary>
+internal sealed class AttemptSeries(
+    Forwarder forwarder, ClusterResilience resilience, HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, ForwarderServices services)
+{
+    /// <summary>A wait that a destination asks for and the request has no limit for; more is left to the client.</summary>
+    private static readonly TimeSpan s_maxRetryAfter = TimeSpan.FromSeconds(10);
+
+    public static readonly ResiliencePropertyKey<AttemptSeries> Key = new("ProxyKit.AttemptSeries");
+
+    private readonly List<(Attempt Attempt, ExchangeClock Clock)> _attempts = [];
+    private readonly ReplayBuffer _replay = new(resilience.Retries.MaxBodySize);
+    private List<Task>? _running;
+    private readonly bool _isRepeatable = resilience.Retries.NonIdempotent || ClusterResilience.IsIdempotent(prepared.Method);
+
+    public ProxyContext Proxy => proxy;
+
+    /// <summary>Whether there is a destination that has not been tried.</summary>
+    public bool HasUntried
+    {
+        get
+        {
+            foreach (var destination in proxy.Balancer.Available)
+            {
+                if (!proxy.HasAttempted(destination))
+                    return true;
+            }
+            return false;
+        }
+    }
+
+    /// <summary>Whether it waits for a destination that is below its limits.</summary>
+    public bool IsWaiting { get; private set; }
+
+    /// <summary>The attempt whose outcome counts: answered, or failed with all others.</summary>
+    public async Task<Attempt> RunAsync()
+    {
+        resilience.Budget.Deposit();
+        var canBeHedged = resilience.Hedges && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        if (canBeHedged)
+            _running = [];
+        var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
+        resilienceContext.Properties.Set(Key, this);
+        resilienceContext.Properties.Set(ProxyResilience.HttpContextKey, context);
+        try
+        {
+            if (resilience.Pipeline is { } pipeline)
+                return await RunAsync(pipeline, resilienceContext);
+            var outcome = await resilience.For(canBeHedged).ExecuteOutcomeAsync(
+                static (resilienceContext, series) => series.TryAsync(resilienceContext), resilienceContext, this);
+            // Cancelled while it waited for the next attempt.
+            return outcome.Result?.Attempt ?? Failed(outcome.Exception!);
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(resilienceContext);
+        }
+    }
+
+    public bool IsRetryable(Attempt attempt)
+    {
+        if (!CanSendAgain)
+            return false;
+        if (attempt.Exception is null)
+            return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
+        return attempt.Failure.Class switch
+        {
+            FailureClass.NothingSent => attempt.Failure.Error switch
+            {
+                // A hedge that finds no destination leaves it to the others.
+                ProxyError.NoAvailableDestinations or ProxyError.QueueFull => _running is not null && proxy.Attempts > 0,
+                ProxyError.QueueTimeout or ProxyError.RequestCreation => false,
+                _ => true,
+            },
+            FailureClass.Unanswered => _isRepeatable && attempt.Failure.Error != ProxyError.TotalTimeout,
+            FailureClass.Answered => _isRepeatable && attempt.Failure.Error == ProxyError.InvalidResponse,
+            _ => false,
+        };
+    }
+
+    /// <summary>At once while there is a destination that has not been tried; else what the last one asks for, or null for the usual backoff.</summary>
+    public TimeSpan? DelayBeforeNext(AttemptResult last) => HasUntried ? TimeSpan.Zero : RetryAfter(last.Attempt);
+
+    /// <summary>Ends what is left. After this nothing touches the request any more.</summary>
+    public async ValueTask EndAsync()
+    {
+        if (_running is not null)
+        {
+            foreach (var (_, attemptClock) in _attempts)
+                attemptClock.CancelExchange();
+            await Task.WhenAll(_running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        foreach (var (attempt, attemptClock) in _attempts)
+        {
+            await attempt.EndAsync();
+            services.Clocks.Release(attemptClock);
+        }
+        _replay.Release();
+    }
+
+    private bool CanSendAgain => _replay.IsIntact || !_attempts.Any(a => a.Attempt.Body is { Started: true });
+
+    private ValueTask<Outcome<AttemptResult>> TryAsync(ResilienceContext resilienceContext)
+    {
+        if (_running is null)
+            return TryOnceAsync(resilienceContext.CancellationToken);
+        var attempt = TryOnceAsync(resilienceContext.CancellationToken).AsTask();
+        lock (_running)
+            _running.Add(attempt);
+        return new(attempt);
+    }
+
+    private async ValueTask<Outcome<AttemptResult>> TryOnceAsync(CancellationToken cancellationToken)
+    {
+        var attempt = Create();
+        await RunAsync(attempt, cancellationToken);
+        return Outcome.FromResult(new AttemptResult(attempt, this));
+    }
+
+    private Attempt Create()
+    {
+        var attemptClock = services.Clocks.Rent();
+        attemptClock.StartAttempt(resilience.AttemptLimits, services.Clocks.Time.GetTimestamp(), clock);
+        var request = prepared;
+        if (_running is not null)
+            (request = new()).CopyFrom(prepared); // several are sent at once, each with a trace context of its own
+        var attempt = new Attempt(proxy, request, attemptClock);
+        lock (_attempts)
+            _attempts.Add((attempt, attemptClock));
+        return attempt;
+    }
+
+    private async Task RunAsync(Attempt attempt, CancellationToken cancellationToken)
+    {
+        var losing = cancellationToken == clock.Token
+            ? default
+            : cancellationToken.UnsafeRegister(static state => ((ExchangeClock)state!).CancelExchange(), attempt.Clock);
+        try
+        {
+            forwarder.Begin(attempt, await ChooseAsync(attempt), context, proxy, _replay);
+            attempt.Response = await forwarder.SendAsync(attempt, context, proxy);
+            if (attempt.Response is not null)
+                forwarder.Received(attempt, proxy);
+        }
+        catch (Exception e)
+        {
+            forwarder.Fail(attempt, e, context, proxy);
+        }
+        finally
+        {
+            await losing.DisposeAsync();
+        }
+    }
+
+    private async ValueTask<Destination> ChooseAsync(Attempt attempt)
+    {
+        if (proxy.Attempts > 0 && ChooseNext() is { } next)
+            return next;
+        if (proxy.Attempts > 0 && _running is not null)
+            throw new NoDestinationException(proxy.Owner.Limiter is null ? ProxyError.NoAvailableDestinations : ProxyError.QueueFull); // not worth waiting for
+        IsWaiting = true;
+        var destination = await ConcurrencySlots.AcquireAsync(context, proxy, attempt.Clock);
+        IsWaiting = false;
+        lock (_attempts)
+            proxy.AddAttempted(destination);
+        return destination;
+    }
+
+    private Destination? ChooseNext()
+    {
+        lock (_attempts)
+        {
+            proxy.RefreshBalancer();
+            var destination = ConcurrencySlots.TryAcquire(context, proxy);
+            if (destination is null)
+            {
+                // All have been tried, or those that have not are full: from the beginning, but if possible not the last one.
+                proxy.ForgetAttempted(proxy.Destination);
+                destination = ConcurrencySlots.TryAcquire(context, proxy);
+            }
+            if (destination is null)
+            {
+                proxy.ForgetAttempted(null);
+                destination = ConcurrencySlots.TryAcquire(context, proxy);
+            }
+            if (destination is not null)
+                proxy.AddAttempted(destination);
+            return destination;
+        }
+    }
+
+    // A user's own pipeline: exceptions are thrown and messages returned, as its strategies expect of HttpClient.
+    private async Task<Attempt> RunAsync(ResiliencePipeline<HttpResponseMessage> pipeline, ResilienceContext resilienceContext)
+    {
+        HttpResponseMessage message;
+        try
+        {
+            message = await pipeline.ExecuteAsync(static (resilienceContext, series) => series.TryMessageAsync(resilienceContext), resilienceContext, this);
+        }
+        catch (Exception e)
+        {
+            return _attempts.LastOrDefault(a => ReferenceEquals(a.Attempt.Exception, e)).Attempt ?? Failed(e);
+        }
+        if (_attempts.LastOrDefault(a => ReferenceEquals(a.Attempt.Response?.Message, message)).Attempt is { } answered)
+            return answered;
+        if (_attempts.LastOrDefault(a => a.Attempt is { Response: null, Exception: null, Destination: not null }).Attempt is { } byDelegate)
+            return byDelegate;
+        // The pipeline has an answer of its own, such as a fallback.
+        var attempt = Create();
+        attempt.Response = new HttpClientResponse(message);
+        attempt.StatusCode = attempt.Response.StatusCode;
+        attempt.Clock.HeadersReceived(services.Clocks.Time.GetTimestamp());
+        return attempt;
+    }
+
+    private async ValueTask<HttpResponseMessage> TryMessageAsync(ResilienceContext resilienceContext)
+    {
+        if (_attempts.Count > 0)
+        {
+            var last = _attempts[^1].Attempt;
+            await last.EndAsync();
+            if (!CanSendAgain)
+                throw last.Exception ?? new InvalidOperationException("The request's body is too long to be kept; it cannot be sent again.");
+        }
+        var attempt = Create();
+        await RunAsync(attempt, resilienceContext.CancellationToken);
+        if (attempt.Exception is { } exception)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
+        return attempt.Response?.Message ?? new HttpResponseMessage();
+    }
+
+    private Attempt Failed(Exception exception)
+    {
+        var attempt = new Attempt(proxy, prepared, clock) { Phase = Phase.Send };
+        forwarder.Fail(attempt, exception, context, proxy);
+        return attempt;
+    }
+
+    private bool IsInTime(TimeSpan? wait) => wait is null || wait <= (clock.Remaining ?? s_maxRetryAfter);
+
+    // RFC 9110 §10.2.3
+    private TimeSpan? RetryAfter(Attempt attempt)
+    {
+        if (attempt.Exception is not null || attempt.Response?.Headers.Get("Retry-After") is not { Count: > 0 } value)
+            return null;
+        if (!System.Net.Http.Headers.RetryConditionHeaderValue.TryParse(value.ToString(), out var parsed))
+            return null;
+        var wait = parsed.Delta ?? parsed.Date - services.Clocks.Time.GetUtcNow();
+        return wait > TimeSpan.Zero ? wait : null;
+    }
+}
