@@ -71,11 +71,11 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         return request is null ? new(Reject(proxy, ProxyError.QueueFull)) : WaitAsync(request, timeout, cancellationToken);
     }
 
-    /// <summary>Takes a slot if there is one now; for what is not worth waiting for.</summary>
-    public Destination? TryAcquire(HttpContext context, ProxyContext proxy)
+    /// <summary>Takes a slot if there is one now.</summary>
+    public Admission TryAdmit(HttpContext context, ProxyContext proxy)
     {
         lock (_lock)
-            return Admit(context, proxy).Destination;
+            return Admit(context, proxy);
     }
 
     /// <summary>Frees a slot, and gives it to the first who can use it.</summary>
@@ -176,7 +176,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         if (isFull && balancer.Available.Length > 0)
             return default;
 
-        var picked = balancer.Pick(context, proxy);
+        var picked = proxy.Pick(context);
         if (picked is null)
             return proxy.Full.IsAny ? default : new(null, ProxyError.NoAvailableDestinations);
         if (isFull || picked.IsFull)

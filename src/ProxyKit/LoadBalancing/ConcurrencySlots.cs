@@ -22,7 +22,7 @@ internal static class ConcurrencySlots
                 return acquiring.IsCompletedSuccessfully ? new(acquiring.Result.Required) : WaitAsync(acquiring, clock);
             }
             proxy.Full = default;
-            if (proxy.Balancer.Pick(context, proxy) is { } destination)
+            if (proxy.Pick(context) is { } destination)
             {
                 destination.BeginRequest();
                 return new(destination);
@@ -34,14 +34,17 @@ internal static class ConcurrencySlots
         }
     }
 
-    /// <summary>The same, but never waits: null when there is no destination now.</summary>
-    public static Destination? TryAcquire(HttpContext context, ProxyContext proxy)
+    /// <summary>The same for what is not worth waiting for: null when there is no destination now.</summary>
+    public static Destination? TryAcquire(HttpContext context, ProxyContext proxy) => TryAdmit(context, proxy).Destination;
+
+    /// <summary>The same, but says whether waiting would help.</summary>
+    public static Admission TryAdmit(HttpContext context, ProxyContext proxy)
     {
         if (proxy.Owner.Limiter is { } limiter)
-            return limiter.TryAcquire(context, proxy);
-        var destination = proxy.Balancer.Pick(context, proxy);
+            return limiter.TryAdmit(context, proxy);
+        var destination = proxy.Pick(context);
         destination?.BeginRequest();
-        return destination;
+        return new(destination, destination is null ? ProxyError.NoAvailableDestinations : ProxyError.None);
     }
 
     private static async ValueTask<Destination> WaitAsync(ValueTask<Admission> acquiring, ExchangeClock clock)
@@ -57,6 +60,8 @@ internal static class ConcurrencySlots
 internal readonly record struct Admission(Destination? Destination, ProxyError Error)
 {
     public bool MustWait => Destination is null && Error == ProxyError.None;
+
+    public bool IsNone => Error != ProxyError.None;
 
     /// <exception cref="NoDestinationException">There is none.</exception>
     public Destination Required => Destination ?? throw new NoDestinationException(Error);

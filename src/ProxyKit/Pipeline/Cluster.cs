@@ -4,6 +4,7 @@ using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
@@ -24,6 +25,7 @@ internal sealed class Cluster
         Services = services;
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
+        Ejections = new(this);
         _discovery = new(this);
     }
 
@@ -34,6 +36,9 @@ internal sealed class Cluster
     public ClusterServices Services { get; }
 
     public ActiveHealthChecker HealthChecker { get; }
+
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
 
     /// <summary>Ends when each of its names has been resolved, or could not be, for the first time.</summary>
     public Task Resolved => _discovery.Asked;
@@ -50,6 +55,7 @@ internal sealed class Cluster
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
             // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
@@ -97,6 +103,7 @@ internal sealed class Cluster
     {
         _discovery.Stop();
         HealthChecker.Stop();
+        AttemptObservers.Close(this);
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
@@ -148,7 +155,8 @@ internal sealed class Cluster
         {
             Resolved = resolved,
             Resilience = resilience,
-            Observers = [.. new object?[] { policy, resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
 }
@@ -162,6 +170,9 @@ internal sealed record ClusterModel(
 
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

@@ -4,13 +4,14 @@ using ProxyKit.Discovery;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
-    IEnumerable<ILoadBalancingPolicy> policies, DiscoveryServices discovery, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, HealthServices health,
-    ConcurrencyMetrics concurrency, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+    IEnumerable<ILoadBalancingPolicy> policies, DiscoveryServices discovery, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
+    ConcurrencyMetrics concurrency, AffinityServices affinity, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -23,6 +24,8 @@ internal sealed class ClusterServices(
 
     public DiscoveryServices Discovery { get; } = discovery;
 
+    public AffinityServices Affinity { get; } = affinity;
+
     public TimeProvider Time { get; } = time;
 
     public ProxyMetrics Metrics { get; } = metrics;
@@ -34,6 +37,8 @@ internal sealed class ClusterServices(
     public ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
+
+    public DestinationEvents Events { get; } = events;
 
     /// <summary>The cluster's load balancing policy; validation has seen that there is one.</summary>
     public ILoadBalancingPolicy Policy(ClusterConfig config) => _policies[config.LoadBalancingPolicy];

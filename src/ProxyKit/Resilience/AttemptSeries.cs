@@ -26,6 +26,8 @@ internal sealed class AttemptSeries(
     {
         get
         {
+            if (proxy.Model.Affinity is { } affinity && affinity.MustStay(proxy))
+                return false;
             foreach (var destination in proxy.Balancer.Available)
             {
                 if (!proxy.HasAttempted(destination))
@@ -42,7 +44,8 @@ internal sealed class AttemptSeries(
     public async Task<Attempt> RunAsync()
     {
         resilience.Budget.Deposit();
-        var canBeHedged = resilience.Hedges && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        // A hedge would be answered by a destination that does not know the session.
+        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
         if (canBeHedged)
             _running = [];
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
@@ -160,10 +163,16 @@ internal sealed class AttemptSeries(
 
     private async ValueTask<Destination> ChooseAsync(Attempt attempt)
     {
-        if (proxy.Attempts > 0 && ChooseNext() is { } next)
-            return next;
-        if (proxy.Attempts > 0 && _running is not null)
-            throw new NoDestinationException(proxy.Owner.Limiter is null ? ProxyError.NoAvailableDestinations : ProxyError.QueueFull); // not worth waiting for
+        if (proxy.Attempts > 0)
+        {
+            var next = ChooseNext();
+            if (next.Destination is { } untried)
+                return untried;
+            if (!next.MustWait)
+                throw new NoDestinationException(next.Error);
+            if (_running is not null)
+                throw new NoDestinationException(ProxyError.QueueFull); // a hedge is not worth waiting for
+        }
         IsWaiting = true;
         var destination = await ConcurrencySlots.AcquireAsync(context, proxy, attempt.Clock);
         IsWaiting = false;
@@ -172,26 +181,26 @@ internal sealed class AttemptSeries(
         return destination;
     }
 
-    private Destination? ChooseNext()
+    private Admission ChooseNext()
     {
         lock (_attempts)
         {
             proxy.RefreshBalancer();
-            var destination = ConcurrencySlots.TryAcquire(context, proxy);
-            if (destination is null)
+            var next = ConcurrencySlots.TryAdmit(context, proxy);
+            if (next.IsNone)
             {
-                // All have been tried, or those that have not are full: from the beginning, but if possible not the last one.
+                // All have been tried: from the beginning, but if possible not the last one.
                 proxy.ForgetAttempted(proxy.Destination);
-                destination = ConcurrencySlots.TryAcquire(context, proxy);
+                next = ConcurrencySlots.TryAdmit(context, proxy);
             }
-            if (destination is null)
+            if (next.IsNone)
             {
                 proxy.ForgetAttempted(null);
-                destination = ConcurrencySlots.TryAcquire(context, proxy);
+                next = ConcurrencySlots.TryAdmit(context, proxy);
             }
-            if (destination is not null)
+            if (next.Destination is { } destination)
                 proxy.AddAttempted(destination);
-            return destination;
+            return next;
         }
     }
 
