@@ -242,6 +242,20 @@ public class DnsTests
         Assert.Equal(before, (await app.FoundAsync()).Take(2));
     }
 
+    [Fact]
+    public async Task Two_names_of_one_address_share_the_keys_of_a_hash()
+    {
+        await using var app = await DiscoveryApp.StartAsync(
+            dns => dns["web"] = dns["other"] = ["10.0.0.1"], services => services.AddReverseProxy(),
+            map => map.MapProxy("/{**path}", "http://web:8080", "http://other:8080").WithDiscovery().WithHashing(HashSource.Path));
+
+        var hosts = new List<string>();
+        for (var i = 0; i < 200; i++)
+            hosts.Add((await app.App.Client.GetStringAsync($"/{i}")).Split(' ')[1]);
+
+        Assert.InRange(hosts.Count(h => h == "web:8080"), 60, 140);
+    }
+
     [Theory]
     [InlineData("http://web:9090/health/", "http://10.0.0.1:9090/health")]
     [InlineData("https://WEB", "https://10.0.0.1:443")]
