@@ -8,6 +8,9 @@ public sealed class DestinationOptions
     /// <inheritdoc cref="DestinationConfig.Name"/>
     public string? Name { get; set; }
 
+    /// <inheritdoc cref="DestinationConfig.Health"/>
+    public string? Health { get; set; }
+
     /// <inheritdoc cref="DestinationConfig.Host"/>
     public string? Host { get; set; }
 

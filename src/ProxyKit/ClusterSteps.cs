@@ -21,6 +21,7 @@ public static class ProxyClusterSteps
         {
             Address = address,
             Name = options.Name,
+            Health = options.Health,
             Host = options.Host,
             Weight = options.Weight,
             Backup = options.Backup,

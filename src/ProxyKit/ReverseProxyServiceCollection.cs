@@ -7,7 +7,9 @@ using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Routing;
@@ -31,11 +33,25 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton<ConcurrencyMetrics>();
+        services.TryAddSingleton<MirrorMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
+        services.TryAddSingleton<ClusterDirectory>();
+        services.TryAddSingleton<HealthMetrics>();
+        services.TryAddSingleton<HealthServices>();
+        services.TryAddSingleton<DestinationEvents>();
+        services.TryAddSingleton<IProxyControl, ProxyControl>();
         services.TryAddSingleton<ClusterServices>();
         services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RoundRobinPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RandomPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastRequestsPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastTimePolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
         services.TryAddSingleton<AffinityServices>();
         services.TryAddEnumerable(
         [

@@ -10,10 +10,16 @@ public sealed record ClusterConfig
     /// <summary>The destinations among which requests are spread.</summary>
     public ValueList<DestinationConfig> Destinations { get; init; } = [];
 
+    /// <summary>How many requests the destinations are sent at once, and how the others wait. Default: none; each destination has its own limit, if any.</summary>
+    public ConcurrencyLimitsConfig? Limits { get; init; }
+
     /// <summary>
     /// How a destination is chosen: one of <see cref="LoadBalancingPolicies"/>, or a policy of your own. Default: <c>PowerOfTwoChoices</c>.
     /// </summary>
     public string LoadBalancingPolicy { get; init; } = LoadBalancingPolicies.PowerOfTwoChoices;
+
+    /// <summary>What the policy <see cref="LoadBalancingPolicies.Hash"/> goes by. Default: the client's address.</summary>
+    public HashConfig? Hash { get; init; }
 
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
@@ -29,6 +35,9 @@ public sealed record ClusterConfig
 
     /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
     public ResilienceConfig? Resilience { get; init; }
+
+    /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
+    public CircuitBreakerConfig? CircuitBreaker { get; init; }
 
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
@@ -48,6 +57,12 @@ public sealed record DestinationConfig
     /// </summary>
     public required string Address { get; init; }
 
+    /// <summary>
+    /// Where active health checks ask instead: an address such as <c>http://host:8081</c>, for an app whose health is on a port of its own. Default:
+    /// <see cref="Address"/>.
+    /// </summary>
+    public string? Health { get; init; }
+
     /// <summary>The <c>Host</c> header that the destination is sent, and the TLS server name with it. Default: the address's host.</summary>
     public string? Host { get; init; }
 
@@ -60,7 +75,7 @@ public sealed record DestinationConfig
     /// <summary>Whether it is used only while no other destination is available. Default: false. nginx, HAProxy: <c>backup</c>.</summary>
     public bool Backup { get; init; }
 
-    /// <summary>How many requests it is sent at once, at least 1. Default: no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
+    /// <summary>How many requests it is sent at once, at least 1; others wait, see <see cref="ClusterConfig.Limits"/>. Default: the cluster's, or no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
     public int? MaxConcurrentRequests { get; init; }
 
     /// <summary>The user's own data on the destination.</summary>

@@ -12,7 +12,7 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class ProxyConfigManager(
     IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
-    HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor) : IDisposable
+    HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor, ClusterDirectory directory) : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly IProxyConfigSource[] _sources = [.. sources];
@@ -61,6 +61,21 @@ internal sealed class ProxyConfigManager(
         Follow(configs, load);
     }
 
+    /// <summary>Done when the destinations are probed that the app's start waits for.</summary>
+    public Task WaitForHealthAsync(CancellationToken cancellationToken) => clusterServices.Health.WaitAsync(cancellationToken);
+
+    public void StartHealthChecks()
+    {
+        lock (_lock)
+            clusterServices.Health.Start();
+    }
+
+    public void StopHealthChecks()
+    {
+        lock (_lock)
+            clusterServices.Health.Stop();
+    }
+
     public void Dispose()
     {
         lock (_lock)
@@ -68,7 +83,7 @@ internal sealed class ProxyConfigManager(
             _disposed = true;
             Unsubscribe(_subscriptions);
             foreach (var cluster in _clusters.Values)
-                cluster.Model?.Http1?.Dispose();
+                cluster.Close();
             _changed.Dispose();
         }
     }
@@ -143,10 +158,10 @@ internal sealed class ProxyConfigManager(
             {
                 configured[route.RouteId] = _configured.TryGetValue(route.RouteId, out var old) && old.Config == route
                     ? old
-                    : new ProxyRoute(route, Cluster(route.ClusterId!), services, metrics);
+                    : new ProxyRoute(route, Cluster, services, metrics);
             }
             foreach (var code in codeRoutes.Routes)
-                code.Route ??= new ProxyRoute(code.Builder.Route, Cluster(code.Builder.Route.ClusterId!), services, metrics);
+                code.Route ??= new ProxyRoute(code.Builder.Route, Cluster, services, metrics);
             foreach (var (cluster, model) in updates)
                 cluster.Commit(model);
         }
@@ -158,8 +173,9 @@ internal sealed class ProxyConfigManager(
         foreach (var gone in _clusters.Keys.Except(clusters.Select(c => c.ClusterId), StringComparer.OrdinalIgnoreCase).ToArray())
         {
             _clusters.Remove(gone, out var cluster);
-            cluster?.Model?.Http1?.Dispose();
+            cluster?.Close();
         }
+        directory.Publish(_clusters.Values.Where(c => c.Model is not null));
         _configured = configured;
         _configuredRoutes = [.. configured.Values];
         monitor.Routes = routes;

@@ -2,22 +2,33 @@ using Microsoft.Extensions.Hosting;
 
 namespace ProxyKit.Configuration;
 
-/// <summary>Validates and builds everything before the server takes its first connection.</summary>
+/// <summary>
+/// Validates and builds everything before the server takes its first connection. Destinations are probed from when it takes requests (one may be this app) until
+/// the last one is answered.
+/// </summary>
 internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         manager.Start();
-        return Task.CompletedTask;
+        return manager.WaitForHealthAsync(cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StartedAsync(CancellationToken cancellationToken)
+    {
+        manager.StartHealthChecks();
+        return Task.CompletedTask;
+    }
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task StoppedAsync(CancellationToken cancellationToken)
+    {
+        manager.StopHealthChecks();
+        return Task.CompletedTask;
+    }
 }

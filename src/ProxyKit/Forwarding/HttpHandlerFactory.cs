@@ -57,16 +57,26 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
         return new HttpMessageInvoker(handler);
     }
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    /// <summary>Opens a connection and closes it: whether somebody listens.</summary>
+    public virtual async Task TryConnectAsync(DestinationAddress address, CancellationToken cancellationToken)
     {
-        var isUnix = _unixSockets.TryGetValue(context.DnsEndPoint.Host, out var path);
+        var (host, port) = address.HostAndPort;
+        using var socket = await ConnectAsync(new DnsEndPoint(host.Trim('[', ']'), port), cancellationToken);
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken) =>
+        new NetworkStream(await ConnectAsync(context.DnsEndPoint, cancellationToken), ownsSocket: true);
+
+    private async Task<Socket> ConnectAsync(DnsEndPoint endPoint, CancellationToken cancellationToken)
+    {
+        var isUnix = _unixSockets.TryGetValue(endPoint.Host, out var path);
         var socket = isUnix
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(isUnix ? new UnixDomainSocketEndPoint(path!) : context.DnsEndPoint, cancellationToken);
-            return new NetworkStream(socket, ownsSocket: true);
+            await socket.ConnectAsync(isUnix ? new UnixDomainSocketEndPoint(path!) : endPoint, cancellationToken);
+            return socket;
         }
         catch
         {

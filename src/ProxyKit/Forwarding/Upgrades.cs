@@ -137,7 +137,7 @@ internal static class Upgrades
         foreach (var (name, values) in source.Headers.NonValidated)
         {
             if (!target.Headers.NonValidated.Contains(name))
-                target.Headers.TryAddWithoutValidation(name, ResponseHeaders.ToStringValues(values).ToString());
+                target.Headers.TryAddWithoutValidation(name, values.ToString());
         }
     }
 

@@ -1,5 +1,6 @@
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
@@ -7,33 +8,69 @@ using ProxyKit.SessionAffinity;
 namespace ProxyKit.Pipeline;
 
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
-internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+internal sealed class Cluster
 {
     private readonly Lock _lock = new();
+    private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
-    public string ClusterId { get; } = clusterId;
+    public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
+    {
+        ClusterId = clusterId;
+        Handlers = handlers;
+        Services = services;
+        HealthChecker = new(this, services.Health);
+        _slowStart = new(this, services.Time);
+        Ejections = new(this);
+    }
 
-    public ClusterServices Services { get; } = services;
+    public string ClusterId { get; }
+
+    public HttpHandlerFactory Handlers { get; }
+
+    public ClusterServices Services { get; }
+
+    public ActiveHealthChecker HealthChecker { get; }
+
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
 
     public ClusterModel? Model => _balancer?.Model;
 
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
-            _balancer = new(model, _balancer);
+            {
+                var config = model.Config.Destinations[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
+            Renew(model);
+            if (!isLimited)
+                _limiter = null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
+        Services.Health.Follow(this);
     }
 
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
@@ -42,8 +79,27 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         lock (_lock)
         {
             if (_balancer is { } balancer)
-                _balancer = new(balancer.Model, balancer);
+                Renew(balancer.Model);
         }
+        _limiter?.Refresh();
+    }
+
+    /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
+    public void Close()
+    {
+        HealthChecker.Stop();
+        AttemptObservers.Close(this);
+        lock (_lock)
+            _slowStart.Stop();
+        Model?.Http1?.Dispose();
+    }
+
+    private void Renew(ClusterModel model)
+    {
+        var (before, now) = (_balancer?.Rotation, new Rotation(model));
+        _slowStart.Follow(model.Config.HealthCheck.SlowStart, before, now);
+        _balancer = new(model, now, _balancer);
+        Services.Health.Log.Changed(ClusterId, before, now);
     }
 
     /// <summary>The model of a new configuration; it keeps what that does not touch: destinations by address, connections by how they are made.</summary>
@@ -59,7 +115,7 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
             if (!known.TryGetValue(d.Address, out var destination))
             {
                 destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                handlers.Register(destination.Target);
+                Handlers.Register(destination.Target);
             }
             return destination;
         }).ToArray();
@@ -68,15 +124,16 @@ internal sealed class Cluster(string clusterId, HttpHandlerFactory handlers, Clu
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
-            (invoker, http1) = (handlers.Create(config), handlers.CreateHttp1(config));
+            (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
         // Averages and budgets go on where what they belong to has not changed.
         var resilience = config.Resilience is null ? null
             : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
             : new ClusterResilience(config, Services);
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        var policy = Services.Policy(config);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resilience = resilience,
-            Observers = [.. new[] { resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
             Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }

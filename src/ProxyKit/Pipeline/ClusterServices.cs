@@ -1,12 +1,16 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
-internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, ResilienceTelemetry resilience, AffinityServices affinity, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+internal sealed class ClusterServices(
+    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
+    ConcurrencyMetrics concurrency, AffinityServices affinity, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -22,7 +26,13 @@ internal sealed class ClusterServices(IEnumerable<ILoadBalancingPolicy> policies
 
     public ResilienceTelemetry Resilience { get; } = resilience;
 
+    public HealthServices Health { get; } = health;
+
+    public ConcurrencyMetrics Concurrency { get; } = concurrency;
+
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
+
+    public DestinationEvents Events { get; } = events;
 
     /// <summary>The cluster's load balancing policy; validation has seen that there is one.</summary>
     public ILoadBalancingPolicy Policy(ClusterConfig config) => _policies[config.LoadBalancingPolicy];

@@ -66,13 +66,18 @@ internal sealed class Affinity
     /// <summary>The next destination for this request: the session's own first, then what the balancer prefers, unless the session is worth nothing there.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
-        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { IsFull: false } own } && !proxy.HasAttempted(own))
-            return own;
+        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own))
+        {
+            if (!own.IsFull)
+                return own;
+            proxy.Full.Add(own); // waited for, if there is nowhere else to go
+        }
         return MustStay(proxy) ? null : proxy.Balancer.Pick(context, proxy);
     }
 
     /// <summary>Whether the request may go to no other destination than its session's.</summary>
-    public bool MustStay(ProxyContext proxy) => !_redistributes && proxy.AffinityStatus != AffinityStatus.New;
+    public bool MustStay(ProxyContext proxy) =>
+        !_redistributes && proxy.AffinityStatus is not (AffinityStatus.None or AffinityStatus.New);
 
     /// <summary>Ties the session to the destination that has answered. Called when the upstream's headers are copied to the response, transforms not yet applied.</summary>
     public void Deliver(HttpContext context, ProxyContext proxy, Destination? answered)

@@ -94,6 +94,18 @@ public sealed class TestDestination
         return response;
     }
 
+    /// <summary>What a TCP health check sees: only a destination that refuses connections fails it.</summary>
+    internal void Connect()
+    {
+        lock (_lock)
+        {
+            if (_fault?.Kind != FaultKind.Refuse)
+                return;
+        }
+        NextFault();
+        throw new HttpRequestException(HttpRequestError.ConnectionError, "Connection refused (test).");
+    }
+
     private TestDestination Fail(Fault fault)
     {
         lock (_lock)

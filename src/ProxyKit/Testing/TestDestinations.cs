@@ -32,17 +32,17 @@ public sealed class TestDestinations
 
     internal HttpMessageInvoker CreateInvoker() => new(new Router(this));
 
+    internal TestDestination Find(string authority) =>
+        _destinations.TryGetValue(authority, out var destination)
+            ? destination
+            // A test must never reach out by accident.
+            : throw new HttpRequestException(HttpRequestError.ConnectionError,
+                $"No test destination is mapped for {authority}. Mapped are: {string.Join(", ", _destinations.Keys)}.");
+
     private sealed class Router(TestDestinations destinations) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            var authority = request.RequestUri!.Authority;
-            return destinations._destinations.TryGetValue(authority, out var destination)
-                ? destination.AnswerAsync(request, cancellationToken)
-                // A test must never reach out by accident.
-                : throw new HttpRequestException(HttpRequestError.ConnectionError,
-                    $"No test destination is mapped for {authority}. Mapped are: {string.Join(", ", destinations._destinations.Keys)}.");
-        }
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            destinations.Find(request.RequestUri!.Authority).AnswerAsync(request, cancellationToken);
     }
 
     /// <summary>TestServer cannot take URIs apart that are not canonicalised. Their original text stays.</summary>

@@ -22,5 +22,11 @@ public static class ProxyKitTestingServiceCollectionExtensions
         public override ProxyKit.Forwarding.Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) => null;
 
         public override HttpMessageInvoker Create(ClusterConfig cluster) => destinations.CreateInvoker();
+
+        public override Task TryConnectAsync(DestinationAddress address, CancellationToken cancellationToken)
+        {
+            destinations.Find(address.Authority).Connect();
+            return Task.CompletedTask;
+        }
     }
 }
