@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 
+    /// <summary>Whether the requests of one session go to one destination. Default: null; each request may go to another.</summary>
+    public SessionAffinityConfig? SessionAffinity { get; init; }
+
     /// <summary>The requests to the destinations.</summary>
     public HttpRequestConfig HttpRequest { get; init; } = new();
 
@@ -32,6 +35,9 @@ public sealed record ClusterConfig
 
     /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
     public ResilienceConfig? Resilience { get; init; }
+
+    /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
+    public CircuitBreakerConfig? CircuitBreaker { get; init; }
 
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();

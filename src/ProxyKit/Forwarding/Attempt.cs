@@ -35,6 +35,11 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     /// <summary>What <see cref="Exception"/> means.</summary>
     public Failure Failure { get; set; }
 
+    /// <summary>Whether its failure says nothing about the destination: another one was faster, or time was up while the client was still sending.</summary>
+    public bool IsExcused => Exception is not null
+        && (Clock is { Reason: ProxyError.None, Token.IsCancellationRequested: true }
+            || (Failure.Error is ProxyError.FirstByteTimeout or ProxyError.IdleTimeout or ProxyError.TotalTimeout && Body is { AwaitsClient: true }));
+
     public Activity? Activity { get; set; }
 
     public long StartTimestamp { get; private set; }

@@ -58,7 +58,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
         _ => new(ProxyError.RequestBodyClient, FailureClass.Client, 400),
     };
 
-    private static Failure OfSend(Exception exception, RequestBodyContent? body)
+    /// <summary>A failure before the response's headers were there.</summary>
+    internal static Failure OfSend(Exception exception, RequestBodyContent? body)
     {
         if (exception is BadHttpRequestException handshake)
             return new(ProxyError.RequestRejected, FailureClass.Client, handshake.StatusCode);

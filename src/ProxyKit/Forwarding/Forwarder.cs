@@ -56,6 +56,7 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
+            proxy.Model.Affinity?.Begin(context, proxy, prepared);
 
             if (resilience is null)
             {
@@ -148,7 +149,8 @@ internal sealed class Forwarder
     {
         var (failure, isFirst) = (attempt.Failure, !attempt.IsObserved);
         attempt.IsObserved = true;
-        var outcome = new AttemptOutcome(attempt.Exception is null ? attempt.StatusCode : 0, failure.Error, failure.Class, _services.Clocks.Time.GetElapsedTime(attempt.StartTimestamp, now));
+        var outcome = new AttemptOutcome(attempt.Exception is null ? attempt.StatusCode : 0, failure.Error,
+            attempt.IsExcused ? FailureClass.Client : failure.Class, _services.Clocks.Time.GetElapsedTime(attempt.StartTimestamp, now));
         foreach (var observer in proxy.Model.Observers)
         {
             if (isFirst)

@@ -176,7 +176,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         if (isFull && balancer.Available.Length > 0)
             return default;
 
-        var picked = balancer.Pick(context, proxy);
+        var picked = proxy.Pick(context);
         if (picked is null)
             return proxy.Full.IsAny ? default : new(null, ProxyError.NoAvailableDestinations);
         if (isFull || picked.IsFull)

@@ -22,7 +22,7 @@ internal static class ConcurrencySlots
                 return acquiring.IsCompletedSuccessfully ? new(acquiring.Result.Required) : WaitAsync(acquiring, clock);
             }
             proxy.Full = default;
-            if (proxy.Balancer.Pick(context, proxy) is { } destination)
+            if (proxy.Pick(context) is { } destination)
             {
                 destination.BeginRequest();
                 return new(destination);
@@ -42,7 +42,7 @@ internal static class ConcurrencySlots
     {
         if (proxy.Owner.Limiter is { } limiter)
             return limiter.TryAdmit(context, proxy);
-        var destination = proxy.Balancer.Pick(context, proxy);
+        var destination = proxy.Pick(context);
         destination?.BeginRequest();
         return new(destination, destination is null ? ProxyError.NoAvailableDestinations : ProxyError.None);
     }

@@ -44,11 +44,11 @@ public readonly struct PickContext
     /// <summary>The request.</summary>
     public HttpContext HttpContext { get; }
 
-    /// <summary>Whether this request may go there: it has not been tried, and is not at its limit of concurrent requests.</summary>
+    /// <summary>Whether this request may go there: it has not been tried, is not at its limit of concurrent requests, and its circuit breaker lets requests through.</summary>
     public bool Accepts(Destination destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        if (_proxy.HasAttempted(destination))
+        if (!destination.IsOpenToRequests || _proxy.HasAttempted(destination))
             return false;
         if (!destination.IsFull)
             return true;

@@ -28,10 +28,10 @@ internal static class SmoothOrder
         return order;
     }
 
-    // The order is as long as their sum. Weights are whole but while a destination starts slowly; then a hundredth is fine enough.
+    // The order is as long as their sum. Weights are whole but while a destination starts slowly; then a hundredth of the usual one is fine enough.
     private static int[] Whole(double[] weights)
     {
-        var unit = weights.All(double.IsInteger) ? 1.0 : 100.0;
+        var unit = weights.All(double.IsInteger) ? 1 : Math.Clamp(Math.Ceiling(100 / weights.Average()), 1, 100);
         var steps = weights.Length * weights.Sum() * unit / weights.Select(w => Round(w * unit)).Aggregate(GreatestCommonDivisor);
         if (steps > MaxSteps)
             unit *= MaxSteps / (weights.Length * weights.Sum() * unit);

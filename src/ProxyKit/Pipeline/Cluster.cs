@@ -3,6 +3,7 @@ using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
@@ -22,6 +23,7 @@ internal sealed class Cluster
         Services = services;
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
+        Ejections = new(this);
     }
 
     public string ClusterId { get; }
@@ -31,6 +33,9 @@ internal sealed class Cluster
     public ClusterServices Services { get; }
 
     public ActiveHealthChecker HealthChecker { get; }
+
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
 
     public ClusterModel? Model => _balancer?.Model;
 
@@ -44,6 +49,7 @@ internal sealed class Cluster
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
             // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
@@ -82,6 +88,7 @@ internal sealed class Cluster
     public void Close()
     {
         HealthChecker.Stop();
+        AttemptObservers.Close(this);
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
@@ -126,7 +133,8 @@ internal sealed class Cluster
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resilience = resilience,
-            Observers = [.. new object?[] { policy, resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
 }
@@ -137,6 +145,9 @@ internal sealed record ClusterModel(
 {
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

@@ -39,6 +39,12 @@ public sealed class ProxyContext
     /// <summary>The destination of the last attempt; null before one is chosen.</summary>
     public Destination? Destination { get; internal set; }
 
+    /// <summary>What is known of the request's session.</summary>
+    public AffinityStatus AffinityStatus { get; internal set; }
+
+    /// <summary>The destination that the request's session belongs to, whether it can be used or not; null when none is known.</summary>
+    public Destination? AffineDestination { get; internal set; }
+
     /// <summary>How many attempts have been made at getting an answer.</summary>
     public int Attempts { get; internal set; }
 
@@ -80,6 +86,9 @@ public sealed class ProxyContext
     internal HttpTransport Transport => Model.Transport;
 
     internal long StartTimestamp { get; }
+
+    /// <summary>The next destination in this request's order of preference; null when there is none.</summary>
+    internal Destination? Pick(HttpContext context) => Model.Affinity is { } affinity ? affinity.Pick(context, this) : Balancer.Pick(context, this);
 
     /// <summary>Takes note of a destination that was tried, so that another attempt goes elsewhere.</summary>
     internal void AddAttempted(Destination destination) => _attempted = [.. _attempted, destination];

@@ -26,6 +26,8 @@ internal sealed class AttemptSeries(
     {
         get
         {
+            if (proxy.Model.Affinity is { } affinity && affinity.MustStay(proxy))
+                return false;
             foreach (var destination in proxy.Balancer.Available)
             {
                 if (!proxy.HasAttempted(destination))
@@ -42,7 +44,8 @@ internal sealed class AttemptSeries(
     public async Task<Attempt> RunAsync()
     {
         resilience.Budget.Deposit();
-        var canBeHedged = resilience.Hedges && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        // A hedge would be answered by a destination that does not know the session.
+        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
         if (canBeHedged)
             _running = [];
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);

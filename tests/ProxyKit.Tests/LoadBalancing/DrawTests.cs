@@ -25,6 +25,16 @@ public class DrawTests
     }
 
     [Fact]
+    public void A_destination_that_starts_slowly_is_drawn_less()
+    {
+        using var cluster = new BalancedCluster(LoadBalancingPolicies.Random, 2, 1);
+        cluster["a"].Ramp = 0.1;
+        cluster.Refresh();
+
+        ChiSquare.AssertFits(cluster.Counts(Many), 0.2, 1);
+    }
+
+    [Fact]
     public void Random_is_by_weight_for_any_weights()
     {
         Gen.Int[1, 1000].Array[2, 12].Sample(weights =>

@@ -77,6 +77,23 @@ public class HashTests
         }, iter: 60);
     }
 
+    [Fact]
+    public void A_destination_that_starts_slowly_has_part_of_its_keys_and_no_other_key_moves()
+    {
+        using var cluster = Cluster(6, _ => 2);
+        var all = Map(cluster, 10_000);
+        var before = all.Count(name => name == "c");
+        foreach (var ramp in new[] { 0.1, 0.5, 0.8 })
+        {
+            cluster["c"].Ramp = ramp;
+            cluster.Refresh();
+            var now = Map(cluster, 10_000);
+
+            Assert.All(all.Zip(now), keys => Assert.True(keys.First == "c" || keys.Second == keys.First));
+            Assert.InRange(now.Count(name => name == "c"), (ramp - 0.1) * before, (ramp + 0.1) * before);
+        }
+    }
+
     [Theory]
     [InlineData(10)]
     [InlineData(100)]

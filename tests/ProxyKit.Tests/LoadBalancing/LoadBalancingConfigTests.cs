@@ -88,6 +88,39 @@ public class LoadBalancingConfigTests
     }
 
     [Fact]
+    public async Task Retries_of_a_hashed_request_take_the_next_of_its_order()
+    {
+        foreach (var name in new[] { "a", "b" })
+            _destinations.Map($"http://{name}.test", _ => new()).Refuse();
+        await using var app = await StartAsync(app => app.MapProxy("/{**path}", "http://a.test", "http://b.test", "http://c.test").WithHashing(HashSource.Path).WithRetries());
+
+        for (var i = 0; i < 30; i++)
+            Assert.Equal("c", await app.Client.GetStringAsync($"/{i}"));
+    }
+
+    [Fact]
+    public async Task The_time_to_the_first_byte_of_real_requests_decides()
+    {
+        ProxyApp? app = null;
+        _destinations.Map("http://a.test", _ =>
+        {
+            app!.Time.Advance(TimeSpan.FromSeconds(2));
+            return new(HttpStatusCode.OK) { Content = new StringContent("a") };
+        });
+        await using (app = await StartAsync(app => app.MapProxy("/{**path}", "http://a.test", "http://b.test", "http://c.test").WithLoadBalancing(LoadBalancingPolicies.LeastTime)))
+        {
+            // Each is new once.
+            var answers = await GetAsync(app, 50);
+
+            Assert.Equal(1, answers.Count(c => c == 'a'));
+            var seen = new List<ProxyContext>();
+            for (var i = 0; i < 50; i++)
+                seen.Add(await app.OutcomeAsync());
+            Assert.Equal(TimeSpan.FromSeconds(2), seen.First(p => p.Destination!.Name == "http://a.test").Destination!.AverageTimeToFirstByte);
+        }
+    }
+
+    [Fact]
     public async Task A_policy_of_the_users_own_is_known_by_its_name()
     {
         await using var app = await ProxyApp.StartAsync(

@@ -63,6 +63,16 @@ public class RoundRobinTests
     }
 
     [Fact]
+    public void A_destination_that_starts_slowly_has_fewer_turns()
+    {
+        using var cluster = new BalancedCluster(LoadBalancingPolicies.RoundRobin, 2, 1);
+        cluster["a"].Ramp = 0.25;
+        cluster.Refresh();
+
+        Assert.Equal([100, 200], cluster.Counts(300));
+    }
+
+    [Fact]
     public void The_turns_of_a_full_destination_fall_to_all_others()
     {
         using var cluster = new BalancedCluster(LoadBalancingPolicies.RoundRobin, 1, 1, 1, 1);
@@ -109,5 +119,6 @@ public class RoundRobinTests
     [InlineData(new[] { 0.5, 1.0 }, new[] { 1, 0, 1 })]
     [InlineData(new[] { 0.001, 0.01 }, new[] { 0, 1 })] // a hundredth is the least
     [InlineData(new[] { 1000.0, 500.0 }, new[] { 0, 1, 0 })]
+    [InlineData(new[] { 200.0, 100.4 }, new[] { 0, 1, 0 })] // finer than that it need not be
     public void Fractions_of_a_weight_count_too(double[] weights, int[] order) => Assert.Equal(order, SmoothOrder.Of(weights));
 }
