@@ -1,5 +1,6 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
+using ProxyKit.Discovery;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
@@ -115,6 +116,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
+            Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
             Timeouts = timeouts,
             Metadata = metadata,
         };

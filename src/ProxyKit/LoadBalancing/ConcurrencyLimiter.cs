@@ -44,7 +44,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
 
     public static bool IsNeeded(ClusterModel model) =>
         model.Config.Limits is { MaxConcurrentRequests: not null } or { MaxConcurrentRequestsPerDestination: not null }
-        || model.Config.Destinations.Any(d => d.MaxConcurrentRequests is not null);
+        || model.Resolved.Any(d => d.MaxConcurrentRequests is not null);
 
     /// <summary>RFC 9110 §10.2.3; null for no such header.</summary>
     public static string? RetryAfter(ClusterConfig cluster)
