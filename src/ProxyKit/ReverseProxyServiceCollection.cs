@@ -6,12 +6,15 @@ using Microsoft.Extensions.Options;
 using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Routing;
+using ProxyKit.SessionAffinity;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -31,11 +34,20 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton<ConcurrencyMetrics>();
+        services.TryAddSingleton<MirrorMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
         services.TryAddSingleton<HealthMetrics>();
         services.TryAddSingleton<HealthServices>();
+        services.TryAddSingleton<DestinationEvents>();
+        services.TryAddSingleton<IProxyControl, ProxyControl>();
+        services.TryAddSingleton<DnsLookup>();
+        services.TryAddSingleton<DiscoveryLog>();
+        services.TryAddSingleton<DiscoveryMetrics>();
+        services.TryAddSingleton<DiscoveryServices>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IDestinationSource, DnsSource>());
         services.TryAddSingleton<ClusterServices>();
         services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
@@ -46,6 +58,15 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
+        services.TryAddSingleton<AffinityServices>();
+        services.TryAddEnumerable(
+        [
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, HashCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, EncryptedCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, ArrCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, CustomHeaderPolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, LearnPolicy>(),
+        ]);
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

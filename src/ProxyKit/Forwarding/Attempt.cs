@@ -35,10 +35,16 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     /// <summary>What <see cref="Exception"/> means.</summary>
     public Failure Failure { get; set; }
 
+    /// <summary>Whether its failure says nothing about the destination: another one was faster, or time was up while the client was still sending.</summary>
+    public bool IsExcused => Exception is not null
+        && (Clock is { Reason: ProxyError.None, Token.IsCancellationRequested: true }
+            || (Failure.Error is ProxyError.FirstByteTimeout or ProxyError.IdleTimeout or ProxyError.TotalTimeout && Body is { AwaitsClient: true }));
+
     public Activity? Activity { get; set; }
 
     public long StartTimestamp { get; private set; }
 
+    /// <summary>Takes over a destination where the request has been counted already.</summary>
     public void Begin(Destination destination, long timestamp)
     {
         Destination = destination;
@@ -46,7 +52,6 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
         proxy.Destination = destination;
         proxy.Attempts++;
         proxy.RequestBodyBytes = 0;
-        destination.BeginRequest();
     }
 
     /// <summary>Frees what the attempt holds. The request's pipe is not read any more once this is done.</summary>

@@ -12,6 +12,7 @@ namespace ProxyKit.Forwarding;
 internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, ReplayBuffer? replay, bool flushEachWrite) : HttpContent
 {
     private Task? _copy;
+    private bool _awaitsClient;
 
     /// <summary>The copying, once it has begun.</summary>
     public Task? Completion => _copy;
@@ -24,6 +25,9 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
 
     /// <summary>Whether any of the body has been taken off the client: from then on it cannot be sent again.</summary>
     public bool Started => _copy is not null;
+
+    /// <summary>Whether more of it is awaited from the client: if time is up then, the upstream is not to blame.</summary>
+    public bool AwaitsClient => Volatile.Read(ref _awaitsClient);
 
     /// <summary>The announced length; null if the body is chunked.</summary>
     public long? Length => length;
@@ -113,7 +117,9 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                 {
                     // The upstream sees the header section, and what there is of the body, before we wait for more.
                     await FlushAsync(stream, cancellationToken);
+                    Volatile.Write(ref _awaitsClient, true);
                     result = await reader.ReadAsync(cancellationToken);
+                    Volatile.Write(ref _awaitsClient, false);
                 }
                 // A middleware may have put another body in the client's place. What is too long would be the upstream's next request.
                 remaining -= result.Buffer.Length;

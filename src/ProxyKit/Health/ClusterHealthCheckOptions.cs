@@ -6,7 +6,7 @@ public sealed class ClusterHealthCheckOptions
     internal ClusterHealthCheckOptions(HealthCheckConfig config)
     {
         Active = new(config.Active);
-        Passive = new();
+        Passive = new(config.Passive);
         AvailableDestinationsPolicy = config.AvailableDestinationsPolicy;
         PanicThreshold = config.PanicThreshold;
         SlowStart = config.SlowStart;

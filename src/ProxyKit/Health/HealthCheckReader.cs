@@ -12,7 +12,7 @@ internal static class HealthCheckReader
     public static HealthCheckConfig Read(SectionReader check, ValueMap metadata) => new()
     {
         Active = check.Section("Active", active => ReadActive(active, metadata)) ?? new(),
-        Passive = check.Section("Passive", ReadPassive) ?? new(),
+        Passive = check.Section("Passive", passive => PassiveHealthReader.Read(passive, metadata)) ?? new(),
         AvailableDestinationsPolicy = check.Enum<AvailableDestinationsPolicy>("AvailableDestinationsPolicy") ?? default,
         PanicThreshold = check.Int("PanicThreshold") ?? 0,
         SlowStart = check.Time("SlowStart") ?? TimeSpan.Zero,
@@ -58,9 +58,4 @@ internal static class HealthCheckReader
         active.Errors.Add($"{active.Path}: the cluster's Metadata '{ThresholdKey}' is '{text}'; it must be a positive number.");
         return null;
     }
-
-    private static PassiveHealthCheckConfig ReadPassive(SectionReader passive) => new()
-    {
-        Enabled = passive.Bool("Enabled") ?? false,
-    };
 }

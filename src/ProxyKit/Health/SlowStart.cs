@@ -32,6 +32,9 @@ internal sealed class SlowStart(Cluster cluster, TimeProvider time)
         }
         if (_growing.Count == 0)
             return;
+        // A half-open circuit lets single requests through; it starts when it closes.
+        foreach (var probed in _growing.Keys.Where(d => d.CircuitState == CircuitState.HalfOpen).ToArray())
+            _growing[probed] = time.GetTimestamp();
 
         var healthy = now.Healthy.ToHashSet();
         foreach (var (destination, since) in _growing)

@@ -43,6 +43,14 @@ internal sealed class Balancer
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
         var pick = new PickContext(context, proxy);
-        return _primary.Pick(pick) ?? _backup?.Pick(pick);
+        // Of several requests that see a half-open circuit at once only as many go there as it lets through; the others look again. Not for ever: a policy of the
+        // user's own may not look.
+        for (var i = 0; i <= Model.Destinations.Length; i++)
+        {
+            var picked = _primary.Pick(pick) ?? _backup?.Pick(pick);
+            if (picked?.Circuit is not { } circuit || circuit.TryEnter())
+                return picked;
+        }
+        return null;
     }
 }

@@ -1,5 +1,7 @@
+using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 
 namespace ProxyKit;
 
@@ -9,7 +11,10 @@ namespace ProxyKit;
 public sealed class Destination
 {
     private int _activeRequests;
+    private int _maxConcurrentRequests = int.MaxValue;
     private DestinationHealth _active, _passive;
+    private CircuitState _circuit;
+    private TaskCompletionSource? _idle;
 
     internal Destination(Cluster owner, DestinationConfig config, DestinationAddress address)
     {
@@ -30,20 +35,36 @@ public sealed class Destination
     /// <summary>Requests that it is answering now.</summary>
     public int ActiveRequests => Volatile.Read(ref _activeRequests);
 
-    /// <summary>What is known of its health, all checks together: unhealthy if one of them says so.</summary>
+    /// <summary>What is known of its health, all checks together: unhealthy if one of them says so, or the circuit breaker is open.</summary>
     public DestinationHealth Health =>
-        _active == DestinationHealth.Unhealthy || _passive == DestinationHealth.Unhealthy ? DestinationHealth.Unhealthy
+        _active == DestinationHealth.Unhealthy || _passive == DestinationHealth.Unhealthy || _circuit == CircuitState.Open ? DestinationHealth.Unhealthy
         : _active == DestinationHealth.Healthy || _passive == DestinationHealth.Healthy ? DestinationHealth.Healthy
         : DestinationHealth.Unknown;
+
+    /// <summary>What its circuit breaker does; closed if the cluster has none.</summary>
+    public CircuitState CircuitState { get => _circuit; internal set => Change(ref _circuit, value); }
+
+    /// <summary>Until when passive health checks keep it ejected; null while they do not.</summary>
+    public DateTimeOffset? EjectedUntil { get; internal set; }
 
     /// <summary>Whether an operator has taken it out of rotation.</summary>
     public DestinationMode Mode { get; internal set; }
 
+    /// <summary>Its weight: as configured, or as an operator has set it with <see cref="IProxyControl.SetWeight"/>.</summary>
+    public int Weight => WeightOverride ?? Config.Weight;
+
     /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
-    public double EffectiveWeight => Config.Weight * Ramp;
+    public double EffectiveWeight => Weight * Ramp;
+
+    /// <summary>How many requests it is sent at once: its own limit, or what its cluster sets for each destination; null if there is none.</summary>
+    public int? MaxConcurrentRequests
+    {
+        get => Volatile.Read(ref _maxConcurrentRequests) is < int.MaxValue and var limit ? limit : null;
+        internal set => Volatile.Write(ref _maxConcurrentRequests, value ?? int.MaxValue);
+    }
 
     /// <summary>Whether it is at its limit of concurrent requests.</summary>
-    public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
+    public bool IsFull => ActiveRequests >= Volatile.Read(ref _maxConcurrentRequests);
 
     /// <summary>
     /// A decaying average of its times to the first byte, in which a slow answer counts at once and for some ten seconds. Only where
@@ -62,7 +83,7 @@ public sealed class Destination
     /// <summary>What the active health check says.</summary>
     internal DestinationHealth ActiveHealth { get => _active; set => Change(ref _active, value); }
 
-    /// <summary>What the requests themselves say: passive health checks, the circuit breaker.</summary>
+    /// <summary>What passive health checks say.</summary>
     internal DestinationHealth PassiveHealth { get => _passive; set => Change(ref _passive, value); }
 
     /// <summary>Why the last probe failed; null if it did not.</summary>
@@ -70,6 +91,17 @@ public sealed class Destination
 
     /// <summary>How far a slow start has come: 0.1 to 1.</summary>
     internal double Ramp { get; set; } = 1;
+
+    /// <summary>How requests fare, while passive health checks look.</summary>
+    internal PassiveRecord? Passive { get; set; }
+
+    /// <summary>Its circuit breaker, if the cluster has one.</summary>
+    internal CircuitBreaker? Circuit { get; set; }
+
+    internal int? WeightOverride { get; set; }
+
+    /// <summary>Whether new requests may come, apart from limits. What a request knew when it began may be out of date when it picks.</summary>
+    internal bool IsOpenToRequests => Mode == DestinationMode.Ready && Circuit?.Admits != false;
 
     internal DestinationAddress Target { get; }
 
@@ -81,11 +113,38 @@ public sealed class Destination
 
     internal void EndRequest()
     {
-        Interlocked.Decrement(ref _activeRequests);
+        if (Owner.Limiter is { } limiter)
+        {
+            limiter.Release(this);
+            return;
+        }
+        FreeSlot();
+        Owner.Limiter?.Refresh(); // it has come this very moment, and somebody may wait already
+    }
+
+    /// <summary>For <see cref="EndRequest"/> and the cluster's limiter alone.</summary>
+    internal void FreeSlot()
+    {
+        if (Interlocked.Decrement(ref _activeRequests) == 0 && Volatile.Read(ref _idle) is not null)
+            Interlocked.Exchange(ref _idle, null)?.SetResult();
         LoadObserver?.Changed();
     }
 
-    private void Change(ref DestinationHealth verdict, DestinationHealth value)
+    /// <summary>Ends when no request is under way there.</summary>
+    internal Task WhenIdle()
+    {
+        // First the waiter, then the look: a request that ends in between finds it.
+        var idle = Volatile.Read(ref _idle);
+        if (idle is null)
+        {
+            var created = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            idle = Interlocked.CompareExchange(ref _idle, created, null) ?? created;
+        }
+        Interlocked.MemoryBarrier();
+        return ActiveRequests == 0 ? Task.CompletedTask : idle.Task;
+    }
+
+    private void Change<T>(ref T verdict, T value)
     {
         var before = Health;
         verdict = value;

@@ -25,7 +25,7 @@ public abstract class DestinationPicker
 {
     /// <summary>
     /// The next destination in this request's order of preference: the first call gives the best, a retry the next one. Only one that
-    /// <see cref="PickContext.Accepts"/>; null when there is none.
+    /// <see cref="PickContext.Accepts"/>; null when it accepts none. Each must have been asked about then: if one of them is at its limit, the request waits for it.
     /// </summary>
     public abstract Destination? Pick(in PickContext context);
 }
@@ -44,11 +44,16 @@ public readonly struct PickContext
     /// <summary>The request.</summary>
     public HttpContext HttpContext { get; }
 
-    /// <summary>Whether this request may go there: it has not been tried, and is not at its limit of concurrent requests.</summary>
+    /// <summary>Whether this request may go there: it has not been tried, is not at its limit of concurrent requests, and its circuit breaker lets requests through.</summary>
     public bool Accepts(Destination destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        return !destination.IsFull && !_proxy.HasAttempted(destination);
+        if (!destination.IsOpenToRequests || _proxy.HasAttempted(destination))
+            return false;
+        if (!destination.IsFull)
+            return true;
+        _proxy.Full.Add(destination);
+        return false;
     }
 }
 

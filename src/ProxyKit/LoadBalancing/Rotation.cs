@@ -8,7 +8,7 @@ internal sealed class Rotation
     public Rotation(ClusterModel model)
     {
         var check = model.Config.HealthCheck;
-        Members = [.. model.Destinations.Where(d => d.Mode == DestinationMode.Ready && d.Config.Weight > 0)];
+        Members = [.. model.Destinations.Where(d => d.Mode == DestinationMode.Ready && d.Weight > 0)];
         Healthy = [.. Members.Where(d => d.Health != DestinationHealth.Unhealthy)];
         Available = Healthy;
         if (Healthy.Length == Members.Length)

@@ -1,17 +1,22 @@
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
 internal sealed class Cluster
 {
+    private readonly ClusterDiscovery _discovery;
     private readonly Lock _lock = new();
     private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
@@ -20,6 +25,8 @@ internal sealed class Cluster
         Services = services;
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
+        Ejections = new(this);
+        _discovery = new(this);
     }
 
     public string ClusterId { get; }
@@ -30,25 +37,54 @@ internal sealed class Cluster
 
     public ActiveHealthChecker HealthChecker { get; }
 
+    /// <summary>The destinations that passive health checks have ejected.</summary>
+    public Ejections Ejections { get; }
+
+    /// <summary>Ends when each of its names has been resolved, or could not be, for the first time.</summary>
+    public Task Resolved => _discovery.Asked;
+
     public ClusterModel? Model => _balancer?.Model;
 
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
         var old = Model;
+        AttemptObservers.Attach(this, model);
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
+            {
+                var config = model.Resolved[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
             Renew(model);
+            if (!isLimited)
+                _limiter = null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
         Services.Health.Follow(this);
+        _discovery.Follow(model.Config);
+    }
+
+    /// <summary>Puts in force what its names have been resolved to. Call it under <see cref="ClusterServices.Updates"/>.</summary>
+    public void Rebuild()
+    {
+        if (Model is { } model && Prepare(model.Config) is var next && !ReferenceEquals(next, model))
+            Commit(next);
     }
 
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
@@ -59,12 +95,15 @@ internal sealed class Cluster
             if (_balancer is { } balancer)
                 Renew(balancer.Model);
         }
+        _limiter?.Refresh();
     }
 
     /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
     public void Close()
     {
+        _discovery.Stop();
         HealthChecker.Stop();
+        AttemptObservers.Close(this);
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
@@ -82,24 +121,30 @@ internal sealed class Cluster
     public ClusterModel Prepare(ClusterConfig config)
     {
         var old = Model;
-        if (old?.Config == config)
+        var resolved = _discovery.Resolve(config, old?.Resolved);
+        if (old?.Config == config && old.Resolved.Equals(resolved))
             return old;
 
-        var known = old?.Destinations.ToDictionary(d => d.Config.Address, StringComparer.OrdinalIgnoreCase) ?? [];
-        var destinations = config.Destinations.Select(d =>
+        var known = (old?.Destinations ?? []).ToLookup(d => d.Config.Address, StringComparer.OrdinalIgnoreCase);
+        var kept = new HashSet<Destination>();
+        var destinations = resolved.Select(d =>
         {
-            if (!known.TryGetValue(d.Address, out var destination))
+            // Names may share an address once they are resolved; each has its Host.
+            var same = known[d.Address].Where(k => !kept.Contains(k));
+            if ((same.FirstOrDefault(k => k.Config.Host == d.Host) ?? same.FirstOrDefault()) is { } destination)
             {
-                destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                Handlers.Register(destination.Target);
+                kept.Add(destination);
+                return destination;
             }
+            destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
+            Handlers.Register(destination.Target);
             return destination;
         }).ToArray();
 
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
-            || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
+            || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
             (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
         // Averages and budgets go on where what they belong to has not changed.
         var resilience = config.Resilience is null ? null
@@ -108,8 +153,10 @@ internal sealed class Cluster
         var policy = Services.Policy(config);
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
+            Resolved = resolved,
             Resilience = resilience,
-            Observers = [.. new object?[] { policy, resilience?.Observer }.OfType<IAttemptObserver>()],
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
 }
@@ -120,6 +167,12 @@ internal sealed record ClusterModel(
 {
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
+
+    /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
+    public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

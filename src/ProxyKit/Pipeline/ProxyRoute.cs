@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.Mirroring;
+using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Pipeline;
 
@@ -10,16 +12,18 @@ internal sealed class ProxyRoute
 {
     private readonly RouteConfig _config;
     private readonly Cluster _cluster;
+    private readonly Split? _split;
     private readonly TimeProvider _time;
     private readonly ProxyMetrics _metrics;
     private readonly Forwarder _forwarder;
     private readonly RequestDelegate? _stages; // null if there are none but the forwarder
     private readonly bool _needsTimeoutMiddleware;
 
-    public ProxyRoute(RouteConfig config, Cluster cluster, ForwarderServices services, ProxyMetrics metrics)
+    public ProxyRoute(RouteConfig config, Func<string, Cluster> clusters, ForwarderServices services, ProxyMetrics metrics)
     {
         _config = config;
-        _cluster = cluster;
+        _cluster = clusters(config.ClusterId!);
+        _split = Split.Create(config, clusters);
         _time = services.Clocks.Time;
         _metrics = metrics;
         _forwarder = new Forwarder(config, services);
@@ -27,6 +31,8 @@ internal sealed class ProxyRoute
 
         RequestDelegate forward = context => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
         var pipeline = forward;
+        if (config.Mirror is { Percentage: > 0 } mirror)
+            pipeline = new Mirror(pipeline, config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         if (config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
         _stages = pipeline == forward ? null : pipeline;
@@ -40,7 +46,7 @@ internal sealed class ProxyRoute
         if (_needsTimeoutMiddleware && context.Features.Get<IHttpRequestTimeoutFeature>() is null && !System.Diagnostics.Debugger.IsAttached)
             throw new InvalidOperationException($"Route '{_config.RouteId}' has the TimeoutPolicy '{_config.TimeoutPolicy}', but app.UseRequestTimeouts() is not in the pipeline.");
 
-        var proxy = new ProxyContext(_config, _cluster, _time.GetTimestamp());
+        var proxy = new ProxyContext(_config, _split is null ? _cluster : _split.Choose(context), _time.GetTimestamp());
         context.Features.Set(proxy);
         return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : RunAsync(context, proxy);
     }

@@ -22,16 +22,28 @@ public class SchemaTests
         { "Match", typeof(RouteMatch) },
         { "HeaderMatch", typeof(HeaderMatch) },
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
+        { "Split", typeof(SplitConfig) },
+        { "SplitCluster", typeof(SplitClusterConfig) },
+        { "CookieMatch", typeof(CookieMatch) },
+        { "SplitSticky", typeof(SplitStickyConfig) },
+        { "Mirror", typeof(MirrorConfig) },
         { "Cluster", typeof(ClusterConfig) },
         { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
+        { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
+        { "SessionAffinity", typeof(SessionAffinityConfig) },
+        { "SessionAffinityCookie", typeof(SessionAffinityCookieConfig) },
+        { "SessionAffinityLearn", typeof(SessionAffinityLearnConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
+        { "Discovery", typeof(DiscoveryConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
         { "Resilience", typeof(ResilienceConfig) },
         { "Retries", typeof(RetryConfig) },
         { "Hedging", typeof(HedgingConfig) },
+        { "OutlierEjection", typeof(OutlierEjectionConfig) },
+        { "CircuitBreaker", typeof(CircuitBreakerConfig) },
         { "Timeouts", typeof(TimeoutConfig) },
         { "HttpClient", typeof(HttpClientConfig) },
         { "ClientCertificate", typeof(ClientCertificateConfig) },
@@ -98,6 +110,8 @@ public class SchemaTests
                 TimeSpan value => value == Timeout.InfiniteTimeSpan ? "infinite" : value.ToString(),
                 bool value => value ? "true" : "false",
                 int value => value.ToString(),
+                long value => value.ToString(),
+                double value => value.ToString(),
                 Enum value => value.ToString(),
                 _ => null,
             };
@@ -175,6 +189,9 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathRemovePrefx": "/a" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "RequestHeader": "A", "Set": "b", "Append": "c" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathPrefix": "/a", "Set": "b" } ] } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percent": 5 } ] } } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percentage": "5%" } ] } } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Mirror": { "Percentage": 5 } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
@@ -233,13 +250,27 @@ public class SchemaTests
         yield return ("Routes/*/Match", Definition("Match"));
         yield return ("Routes/*/Match/Headers/*", Definition("HeaderMatch"));
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
+        yield return ("Routes/*/Split", Definition("Split"));
+        yield return ("Routes/*/Split/Clusters/*", Definition("SplitCluster"));
+        yield return ("Routes/*/Split/Clusters/*/Headers/*", Definition("HeaderMatch"));
+        yield return ("Routes/*/Split/Clusters/*/Cookies/*", Definition("CookieMatch"));
+        yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
+        yield return ("Routes/*/Mirror", Definition("Mirror"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/Limits", Definition("Limits"));
+        yield return ("Clusters/*/SessionAffinity", Definition("SessionAffinity"));
+        yield return ("Clusters/*/SessionAffinity/Cookie", Definition("SessionAffinityCookie"));
+        yield return ("Clusters/*/SessionAffinity/Learn", Definition("SessionAffinityLearn"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
         yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive", Definition("PassiveHealthCheck"));
+        yield return ("Clusters/*/HealthCheck/Passive/OutlierEjection", Definition("OutlierEjection"));
+        yield return ("Clusters/*/CircuitBreaker", Definition("CircuitBreaker"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
+        yield return ("Clusters/*/Discovery", Definition("Discovery"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
         yield return ("Clusters/*/HttpClient/WebProxy", Definition("WebProxy"));

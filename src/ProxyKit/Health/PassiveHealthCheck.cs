@@ -1,0 +1,89 @@
+using ProxyKit.Configuration;
+using ProxyKit.Pipeline;
+
+namespace ProxyKit.Health;
+
+/// <summary>Watches how attempts fare, and ejects a destination that fails too often.</summary>
+internal sealed class PassiveHealthCheck : IAttemptObserver
+{
+    private readonly Cluster _cluster;
+    private readonly TimeProvider _time;
+    private readonly PassiveHealthCheckConfig _config;
+    private readonly StatusRanges? _failures;
+    private readonly OutlierDetector? _outliers;
+    private readonly int _inARow;
+    private readonly double _rate;
+
+    public PassiveHealthCheck(Cluster cluster, PassiveHealthCheckConfig config)
+    {
+        _cluster = cluster;
+        _time = cluster.Services.Time;
+        _config = config;
+        _failures = StatusRanges.Parse(_config.FailureStatuses);
+        if (_config.OutlierEjection is { } outliers)
+            _outliers = new(cluster, this, outliers);
+        if (_config.Policy != PassiveHealthPolicy.TransportFailureRate)
+            _inARow = _config.ConsecutiveFailures;
+        if (_config.Policy != PassiveHealthPolicy.ConsecutiveFailures)
+            _rate = _config.FailureRate;
+    }
+
+    /// <summary>Begins with these destinations, of which some are known.</summary>
+    public void Attach(Destination[] destinations)
+    {
+        foreach (var destination in destinations)
+        {
+            destination.Passive ??= new(new(_config.Window, _time));
+            destination.Passive.Use(_config.Window, _time);
+        }
+    }
+
+    public void Answered(Destination destination, in AttemptOutcome outcome)
+    {
+        // What was under way at an ejection, or comes because nobody else is left, has no say until it is over.
+        if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
+            return;
+        _outliers?.Count(record, outcome);
+        switch (outcome.Verdict(_failures))
+        {
+            case AttemptVerdict.Success:
+                record.Succeeded();
+                if (_rate > 0)
+                    record.Window.Add(_time.GetTimestamp(), 1, 0);
+                if (destination.PassiveHealth == DestinationHealth.Unknown)
+                    _cluster.Ejections.FirstSuccess(destination);
+                break;
+            case AttemptVerdict.Failure:
+                Failed(destination, record, requests: 1);
+                break;
+        }
+    }
+
+    public void BrokeOff(Destination destination, ProxyError error)
+    {
+        if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
+            return;
+        // The request has been counted when it was answered.
+        record.CountForComparison(0, 1);
+        Failed(destination, record, requests: 0);
+    }
+
+    public void Eject(Destination destination, EjectionReason reason, string description) => _cluster.Ejections.Eject(destination, _config, reason, description);
+
+    private void Failed(Destination destination, PassiveRecord record, uint requests)
+    {
+        var now = _time.GetTimestamp();
+        if (_rate > 0)
+            record.Window.Add(now, requests, 1);
+        var inARow = record.Failed();
+        if (now < record.QuietUntil)
+            return;
+        if (_inARow > 0 && inARow >= _inARow)
+        {
+            Eject(destination, EjectionReason.ConsecutiveFailures, $"{inARow} failures in a row");
+            return;
+        }
+        if (_rate > 0 && record.Window.Sum(now) is var (all, failed) && all >= _config.MinimumRequests && failed >= _rate * all)
+            Eject(destination, EjectionReason.FailureRate, $"{failed} of {all} requests in {_config.Window} failed");
+    }
+}

@@ -1,0 +1,47 @@
+using ProxyKit.Health;
+using ProxyKit.Resilience;
+
+namespace ProxyKit.Pipeline;
+
+/// <summary>Who watches a cluster's attempts. Observers belong to a configuration; what they have seen belongs to the destinations.</summary>
+internal static class AttemptObservers
+{
+    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ILoadBalancingPolicy policy, ClusterResilience? resilience)
+    {
+        var observers = new List<IAttemptObserver>();
+        if (policy is IAttemptObserver watches)
+            observers.Add(watches);
+        if (resilience?.Observer is { } latency)
+            observers.Add(latency);
+        if (config.HealthCheck.Passive.Enabled)
+            observers.Add(new PassiveHealthCheck(cluster, config.HealthCheck.Passive));
+        if (config.CircuitBreaker is { } breaker)
+            observers.Add(new CircuitBreakerObserver(breaker, cluster.Services));
+        return [.. observers];
+    }
+
+    /// <summary>Before a model comes into force: its destinations are watched as it says, and no longer as another one said.</summary>
+    public static void Attach(Cluster cluster, ClusterModel model)
+    {
+        foreach (var observer in model.Observers)
+        {
+            (observer as PassiveHealthCheck)?.Attach(model.Destinations);
+            (observer as CircuitBreakerObserver)?.Attach(model.Destinations);
+        }
+        foreach (var destination in model.Destinations)
+        {
+            if (!model.Config.HealthCheck.Passive.Enabled && destination.Passive is not null)
+                cluster.Ejections.Detach(destination);
+            if (model.Config.CircuitBreaker is null)
+                CircuitBreakerObserver.Detach(destination);
+        }
+    }
+
+    /// <summary>No timer of the cluster's fires any more.</summary>
+    public static void Close(Cluster cluster)
+    {
+        cluster.Ejections.Close();
+        foreach (var destination in cluster.Model?.Destinations ?? [])
+            destination.Circuit?.Dispose();
+    }
+}
