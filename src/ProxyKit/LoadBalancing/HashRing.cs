@@ -47,7 +47,7 @@ internal sealed class HashRing
     /// <summary>The ring of these destinations; the previous one if it is the same.</summary>
     public static HashRing Of(IReadOnlyList<Destination> destinations, HashRing? previous)
     {
-        (string, int)[] members = [.. destinations.Select(d => (d.Config.Address.ToLowerInvariant(), d.Config.Weight))];
+        (string, int)[] members = [.. destinations.Select(d => (d.Config.Address.ToLowerInvariant(), d.Weight))];
         return previous is not null && previous._members.AsSpan().SequenceEqual(members) ? previous : new(members);
     }
 
