@@ -114,9 +114,9 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
+            Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
-            Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
             Timeouts = timeouts,
             Metadata = metadata,
         };

@@ -20,6 +20,7 @@ internal sealed class ResolvedConfig
             Name = Unique(resolved.Name ?? NameOf(configured, resolved)),
             Address = resolved.Address,
             Host = host,
+            Health = configured.Health is null ? null : HealthOf(configured, resolved),
             Weight = configured.Weight == 0 ? 0 : resolved.Weight ?? configured.Weight,
             Backup = configured.Backup || resolved.Backup,
             Metadata = resolved.Metadata.Count == 0 ? configured.Metadata : new([.. configured.Metadata.Where(m => !resolved.Metadata.ContainsKey(m.Key)), .. resolved.Metadata]),
@@ -35,6 +36,15 @@ internal sealed class ResolvedConfig
         // The port only where it tells something.
         var same = DestinationAddress.TryParse(configured.Address, out var original) && original.HostAndPort.Port == target.HostAndPort.Port;
         return $"{name} ({target.UnixSocketPath ?? (same ? target.HostAndPort.Host : target.Authority)})";
+    }
+
+    // Where the configured address is asked at a port of its own, so is the real one.
+    private static string HealthOf(DestinationConfig configured, ResolvedDestination resolved)
+    {
+        var target = DestinationAddress.Parse(resolved.Address);
+        return target.UnixSocketPath is null && Uri.TryCreate(configured.Health, UriKind.Absolute, out var health)
+            && Uri.TryCreate(configured.Address, UriKind.Absolute, out var address) && health.Host.Equals(address.Host, StringComparison.OrdinalIgnoreCase)
+            ? $"{health.Scheme}://{target.HostAndPort.Host}:{health.Port}{health.AbsolutePath.TrimEnd('/')}" : configured.Health!;
     }
 
     private string Unique(string name)

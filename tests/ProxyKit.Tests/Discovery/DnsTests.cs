@@ -243,6 +243,64 @@ public class DnsTests
     }
 
     [Fact]
+    public async Task Two_names_of_one_address_share_the_keys_of_a_hash()
+    {
+        await using var app = await DiscoveryApp.StartAsync(
+            dns => dns["web"] = dns["other"] = ["10.0.0.1"], services => services.AddReverseProxy(),
+            map => map.MapProxy("/{**path}", "http://web:8080", "http://other:8080").WithDiscovery().WithHashing(HashSource.Path));
+
+        var hosts = new List<string>();
+        for (var i = 0; i < 200; i++)
+            hosts.Add((await app.App.Client.GetStringAsync($"/{i}")).Split(' ')[1]);
+
+        Assert.InRange(hosts.Count(h => h == "web:8080"), 60, 140);
+    }
+
+    [Theory]
+    [InlineData("http://web:9090/health/", "http://10.0.0.1:9090/health")]
+    [InlineData("https://WEB", "https://10.0.0.1:443")]
+    [InlineData("http://watchdog:9090", "http://watchdog:9090")]
+    public async Task A_health_address_of_the_same_name_is_that_of_each_address(string health, string expected)
+    {
+        await using var app = await DiscoveryApp.StartAsync(dns => dns["web"] = ["10.0.0.1"], destination: d => d.Health = health);
+
+        Assert.Equal(expected, Assert.Single(await app.FoundAsync()).Config.Health);
+    }
+
+    [Fact]
+    public async Task Addresses_are_probed_as_they_come_and_not_as_they_are_gone()
+    {
+        Dictionary<string, TestDestination> upstreams = [];
+        await using var app = await DiscoveryApp.StartAsync(
+            dns => dns["web"] = ["10.0.0.1"], services => services.AddReverseProxy(),
+            map => map.MapProxy("/{**path}", "http://web:8080").WithDiscovery().WithHealthChecks("/healthz"),
+            DiscoveryApp.Destinations(all => upstreams = all));
+        await ProbedAsync("10.0.0.1:8080");
+
+        upstreams["10.0.0.2:8080"].Refuse();
+        app.Dns["web"] = ["10.0.0.1", "10.0.0.2"];
+        await ProbedAsync("10.0.0.2:8080");
+        await app.FindsAsync(One);
+
+        app.Dns["web"] = ["10.0.0.3"];
+        await app.FindsAsync(Three);
+        await ProbedAsync("10.0.0.3:8080");
+        var before = upstreams["10.0.0.1:8080"].Requests;
+        for (var i = 0; i < 5; i++)
+            await ProbedAsync("10.0.0.3:8080");
+        Assert.Equal(before, upstreams["10.0.0.1:8080"].Requests);
+
+        async Task ProbedAsync(string server)
+        {
+            for (var count = upstreams[server].Requests; upstreams[server].Requests == count;)
+            {
+                app.App.Time.Advance(TimeSpan.FromMilliseconds(500));
+                await Task.Yield();
+            }
+        }
+    }
+
+    [Fact]
     public async Task Under_test_destinations_names_are_left_alone()
     {
         await using var app = await ProxyApp.StartAsync(
