@@ -93,7 +93,7 @@ public class FaultTests(ITestOutputHelper output)
         output.WriteLine($"{sorted.Length} requests, {errors.Count} errors; p50 {sorted[sorted.Length / 2].TotalMilliseconds:0} ms, p99 {sorted[sorted.Length * 99 / 100].TotalMilliseconds:0} ms, longest {sorted[^1].TotalMilliseconds:0} ms");
         Assert.Empty(errors);
         Assert.All(_sent.Where(s => s.Key.StartsWith("POST", StringComparison.Ordinal)), s => Assert.Equal(1, s.Value));
-        Assert.True(withHealthChecks || again.Requests.Count > 0, // an ejected one has to wait "The destination that came back gets no request.");
+        Assert.True(withHealthChecks || again.Requests.Count > 0, "The destination that came back gets no request."); // an ejected one has to wait
     }
 
     private RawUpstream Server(string status, int port = 0) => new(
