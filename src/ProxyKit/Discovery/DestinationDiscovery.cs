@@ -47,8 +47,9 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
                 await WaitAsync(delay, changed);
             }
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        catch (Exception) when (_stop.IsCancellationRequested)
         {
+            // Also what the source had not reckoned with at the end, such as services that are disposed.
         }
         finally
         {
@@ -159,13 +160,23 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
         if (changed is { HasChanged: true })
             (delay, changed) = (s_shortest, null);
         using var wake = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        using var registration = changed?.RegisterChangeCallback(static state => _ = ((CancellationTokenSource)state!).CancelAsync(), wake);
+        using var registration = Follow(changed, wake);
+        if (changed is not null && registration is null && delay == Timeout.InfiniteTimeSpan)
+            delay = query.Discovery.RefreshInterval;
+        await Task.Delay(delay, _services.Time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Token.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Null when the token will not say anything any more.</summary>
+    private static IDisposable? Follow(IChangeToken? changed, CancellationTokenSource wake)
+    {
         try
         {
-            await Task.Delay(delay, _services.Time, wake.Token);
+            return changed?.RegisterChangeCallback(static state => _ = ((CancellationTokenSource)state!).CancelAsync(), wake);
         }
-        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+        catch (ObjectDisposedException)
         {
+            return null;
         }
     }
 
