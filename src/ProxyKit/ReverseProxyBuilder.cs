@@ -53,19 +53,19 @@ public sealed class ReverseProxyBuilder
         return this;
     }
 
-    /// <summary>Adds a source of destinations of your own; clusters refer to it by its name.</summary>
-    public ReverseProxyBuilder AddDestinationSource<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSource>()
-        where TSource : class, IDestinationSource
-    {
-        Services.AddSingleton<IDestinationSource, TSource>();
-        return this;
-    }
-
     /// <summary>Adds a session affinity policy of your own; clusters refer to it by its name.</summary>
     public ReverseProxyBuilder AddSessionAffinityPolicy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TPolicy>()
         where TPolicy : class, ISessionAffinityPolicy
     {
         Services.AddSingleton<ISessionAffinityPolicy, TPolicy>();
+        return this;
+    }
+
+    /// <summary>Adds a source of destinations of your own; clusters refer to it by its name.</summary>
+    public ReverseProxyBuilder AddDestinationSource<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSource>()
+        where TSource : class, IDestinationSource
+    {
+        Services.AddSingleton<IDestinationSource, TSource>();
         return this;
     }
 

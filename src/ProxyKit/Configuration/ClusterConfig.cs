@@ -33,14 +33,14 @@ public sealed record ClusterConfig
     /// <summary>How it is found out which destinations can be used.</summary>
     public HealthCheckConfig HealthCheck { get; init; } = new();
 
-    /// <summary>How the destinations that are configured become the real ones. Default: null: they are the real ones.</summary>
-    public DiscoveryConfig? Discovery { get; init; }
-
     /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
     public ResilienceConfig? Resilience { get; init; }
 
     /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
     public CircuitBreakerConfig? CircuitBreaker { get; init; }
+
+    /// <summary>How the destinations that are configured become the real ones. Default: null: they are the real ones.</summary>
+    public DiscoveryConfig? Discovery { get; init; }
 
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();

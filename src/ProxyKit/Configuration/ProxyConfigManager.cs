@@ -61,13 +61,6 @@ internal sealed class ProxyConfigManager(
         Follow(configs, load);
     }
 
-    /// <summary>Ends when all names have been resolved, or could not be, for the first time.</summary>
-    public Task ResolveAsync()
-    {
-        lock (_lock)
-            return Task.WhenAll(_clusters.Values.Select(c => c.Resolved));
-    }
-
     /// <summary>Done when the destinations are probed that the app's start waits for.</summary>
     public Task WaitForHealthAsync(CancellationToken cancellationToken) => clusterServices.Health.WaitAsync(cancellationToken);
 
@@ -81,6 +74,13 @@ internal sealed class ProxyConfigManager(
     {
         lock (_lock)
             clusterServices.Health.Stop();
+    }
+
+    /// <summary>Ends when all names have been resolved, or could not be, for the first time.</summary>
+    public Task ResolveAsync()
+    {
+        lock (_lock)
+            return Task.WhenAll(_clusters.Values.Select(c => c.Resolved));
     }
 
     public void Dispose()

@@ -76,8 +76,8 @@ internal sealed class Cluster
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
-        _discovery.Follow(model.Config);
         Services.Health.Follow(this);
+        _discovery.Follow(model.Config);
     }
 
     /// <summary>Puts in force what its names have been resolved to. Call it under <see cref="ClusterServices.Updates"/>.</summary>
@@ -165,14 +165,14 @@ internal sealed class Cluster
 internal sealed record ClusterModel(
     ClusterConfig Config, Destination[] Destinations, HttpMessageInvoker Invoker, Http1Pools? Http1, HttpTransport Transport, ILoadBalancingPolicy Policy)
 {
-    /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
-    public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
-
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
 
     /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
     public Affinity? Affinity { get; init; }
+
+    /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
+    public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];
