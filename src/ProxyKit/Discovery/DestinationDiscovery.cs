@@ -160,24 +160,12 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
         if (changed is { HasChanged: true })
             (delay, changed) = (s_shortest, null);
         using var wake = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        using var registration = Follow(changed, wake);
-        if (changed is not null && registration is null && delay == Timeout.InfiniteTimeSpan)
+        // One that calls nobody is looked at from time to time.
+        if (changed is { ActiveChangeCallbacks: false } && delay == Timeout.InfiniteTimeSpan)
             delay = query.Discovery.RefreshInterval;
+        using var registration = changed?.RegisterChangeCallback(static state => _ = ((CancellationTokenSource)state!).CancelAsync(), wake);
         await Task.Delay(delay, _services.Time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Token.ThrowIfCancellationRequested();
-    }
-
-    /// <summary>Null when the token will not say anything any more.</summary>
-    private static IDisposable? Follow(IChangeToken? changed, CancellationTokenSource wake)
-    {
-        try
-        {
-            return changed?.RegisterChangeCallback(static state => _ = ((CancellationTokenSource)state!).CancelAsync(), wake);
-        }
-        catch (ObjectDisposedException)
-        {
-            return null;
-        }
     }
 
     // 1, 2, 4 … seconds, up to the interval.
