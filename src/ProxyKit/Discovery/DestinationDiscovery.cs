@@ -47,8 +47,9 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
                 await WaitAsync(delay, changed);
             }
         }
-        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        catch (Exception) when (_stop.IsCancellationRequested)
         {
+            // Also what the source had not reckoned with at the end, such as services that are disposed.
         }
         finally
         {
@@ -159,14 +160,12 @@ internal sealed class DestinationDiscovery(Cluster cluster, DiscoveryQuery query
         if (changed is { HasChanged: true })
             (delay, changed) = (s_shortest, null);
         using var wake = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        // One that calls nobody is looked at from time to time.
+        if (changed is { ActiveChangeCallbacks: false } && delay == Timeout.InfiniteTimeSpan)
+            delay = query.Discovery.RefreshInterval;
         using var registration = changed?.RegisterChangeCallback(static state => _ = ((CancellationTokenSource)state!).CancelAsync(), wake);
-        try
-        {
-            await Task.Delay(delay, _services.Time, wake.Token);
-        }
-        catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
-        {
-        }
+        await Task.Delay(delay, _services.Time, wake.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _stop.Token.ThrowIfCancellationRequested();
     }
 
     // 1, 2, 4 … seconds, up to the interval.

@@ -10,10 +10,10 @@ namespace ProxyKit;
 public sealed record DiscoveryQuery(string ClusterId, DestinationConfig Destination, DiscoveryConfig Discovery)
 {
     /// <summary>The host of the configured address, without its port: what there is to look up.</summary>
-    public string Host => Address.Host;
+    public string Host => Address is { HostNameType: UriHostNameType.Dns } name ? name.IdnHost : Address.Host;
 
     /// <summary>The host of the configured address, with its port unless that is the scheme's own: what a <c>Host</c> header would say.</summary>
-    public string Authority => Address.Authority;
+    public string Authority => Address.IsDefaultPort || Address.Port < 0 ? Host : $"{Host}:{Address.Port}";
 
     /// <summary>The configured address at another host: scheme, port and base path stay.</summary>
     /// <param name="host">A name or an IP address; IPv6 with brackets or without.</param>

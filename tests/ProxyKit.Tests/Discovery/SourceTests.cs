@@ -97,6 +97,20 @@ public class SourceTests
     }
 
     [Fact]
+    public async Task A_token_that_calls_nobody_is_looked_at_from_time_to_time()
+    {
+        var asked = 0;
+        await using var app = await StartAsync(_ =>
+            new([new(Interlocked.Increment(ref asked) == 1 ? "http://10.0.0.1:8080" : "http://10.0.0.2:8080")]) { ChangeToken = new SilentToken(), RefreshAfter = Timeout.InfiniteTimeSpan });
+
+        for (var i = 0; !(await app.Client.GetStringAsync("/")).StartsWith("10.0.0.2", StringComparison.Ordinal); i++)
+        {
+            Assert.True(i < 10_000);
+            app.Time.Advance(TimeSpan.FromSeconds(5));
+        }
+    }
+
+    [Fact]
     public async Task A_source_says_itself_when_to_ask_again()
     {
         var asked = new List<DateTimeOffset>();
@@ -146,6 +160,7 @@ public class SourceTests
     [InlineData("http://web:80/", "web", "web", "http://10.0.0.1", "http://[fd00::1]:81")]
     [InlineData("https://web:8443/base/", "web", "web:8443", "https://10.0.0.1:8443/base", "https://[fd00::1]:81/base")]
     [InlineData("http://_http._tcp.web", "_http._tcp.web", "_http._tcp.web", "http://10.0.0.1", "http://[fd00::1]:81")]
+    [InlineData("http://bücher.example:81", "xn--bcher-kva.example", "xn--bcher-kva.example:81", "http://10.0.0.1:81", "http://[fd00::1]:81")]
     [InlineData("https+http://web", "web", "web", "https+http://10.0.0.1", "https+http://[fd00::1]:81")]
     public void A_query_takes_the_configured_address_apart(string address, string host, string authority, string at, string atWithPort)
     {
@@ -224,6 +239,15 @@ public class SourceTests
             services.AddProxyTestDestinations(DiscoveryApp.Destinations(_ => { }));
         },
         app => app.MapProxy("/{**path}").WithDestination("http://web:8080", d => Array.ForEach(destination, configure => configure(d))).WithDiscovery(name));
+
+    private sealed class SilentToken : IChangeToken
+    {
+        public bool HasChanged => false;
+
+        public bool ActiveChangeCallbacks => false;
+
+        public IDisposable RegisterChangeCallback(Action<object?> callback, object? state) => new CancellationTokenSource();
+    }
 
     private sealed class FixedSource : IDestinationSource
     {
