@@ -53,6 +53,14 @@ public sealed class ReverseProxyBuilder
         return this;
     }
 
+    /// <summary>Adds a session affinity policy of your own; clusters refer to it by its name.</summary>
+    public ReverseProxyBuilder AddSessionAffinityPolicy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TPolicy>()
+        where TPolicy : class, ISessionAffinityPolicy
+    {
+        Services.AddSingleton<ISessionAffinityPolicy, TPolicy>();
+        return this;
+    }
+
     /// <summary>Has the last word on the handler of each cluster, for what <see cref="HttpClientConfig"/> has no word for.</summary>
     public ReverseProxyBuilder ConfigureHttpHandler(Action<ClusterConfig, SocketsHttpHandler> configure)
     {

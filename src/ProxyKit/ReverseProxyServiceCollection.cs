@@ -9,9 +9,11 @@ using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Routing;
+using ProxyKit.SessionAffinity;
 
 namespace Microsoft.Extensions.DependencyInjection;
 
@@ -31,6 +33,8 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<HttpHandlerFactory>();
         services.TryAddSingleton<ProxyTracing>();
         services.TryAddSingleton<ProxyMetrics>();
+        services.TryAddSingleton<ConcurrencyMetrics>();
+        services.TryAddSingleton<MirrorMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
@@ -41,6 +45,22 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ClusterServices>();
         services.TryAddSingleton<ResilienceTelemetry>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, PowerOfTwoChoicesPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RoundRobinPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, RandomPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastRequestsPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, LeastTimePolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
+        services.TryAddSingleton<AffinityServices>();
+        services.TryAddEnumerable(
+        [
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, HashCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, EncryptedCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, ArrCookiePolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, CustomHeaderPolicy>(),
+            ServiceDescriptor.Singleton<ISessionAffinityPolicy, LearnPolicy>(),
+        ]);
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();

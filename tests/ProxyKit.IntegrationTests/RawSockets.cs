@@ -82,7 +82,7 @@ internal sealed class RawClient : IDisposable
 /// <summary>An upstream that answers with exactly these bytes (latin-1), and keeps those of the request.</summary>
 internal sealed class RawUpstream : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<string> _requests = [];
     private readonly StringBuilder _received = new();
@@ -91,8 +91,9 @@ internal sealed class RawUpstream : IAsyncDisposable
     private readonly Func<RawUpstreamConnection, Task> _serve;
     private readonly Task _accepting;
 
-    public RawUpstream(Func<RawUpstreamConnection, Task> serve)
+    public RawUpstream(Func<RawUpstreamConnection, Task> serve, int port = 0)
     {
+        _listener = new(IPAddress.Loopback, port);
         _serve = serve;
         _listener.Start();
         _accepting = AcceptAsync();

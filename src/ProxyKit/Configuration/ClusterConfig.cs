@@ -10,13 +10,22 @@ public sealed record ClusterConfig
     /// <summary>The destinations among which requests are spread.</summary>
     public ValueList<DestinationConfig> Destinations { get; init; } = [];
 
+    /// <summary>How many requests the destinations are sent at once, and how the others wait. Default: none; each destination has its own limit, if any.</summary>
+    public ConcurrencyLimitsConfig? Limits { get; init; }
+
     /// <summary>
     /// How a destination is chosen: one of <see cref="LoadBalancingPolicies"/>, or a policy of your own. Default: <c>PowerOfTwoChoices</c>.
     /// </summary>
     public string LoadBalancingPolicy { get; init; } = LoadBalancingPolicies.PowerOfTwoChoices;
 
+    /// <summary>What the policy <see cref="LoadBalancingPolicies.Hash"/> goes by. Default: the client's address.</summary>
+    public HashConfig? Hash { get; init; }
+
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
+
+    /// <summary>Whether the requests of one session go to one destination. Default: null; each request may go to another.</summary>
+    public SessionAffinityConfig? SessionAffinity { get; init; }
 
     /// <summary>The requests to the destinations.</summary>
     public HttpRequestConfig HttpRequest { get; init; } = new();
@@ -66,7 +75,7 @@ public sealed record DestinationConfig
     /// <summary>Whether it is used only while no other destination is available. Default: false. nginx, HAProxy: <c>backup</c>.</summary>
     public bool Backup { get; init; }
 
-    /// <summary>How many requests it is sent at once, at least 1. Default: no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
+    /// <summary>How many requests it is sent at once, at least 1; others wait, see <see cref="ClusterConfig.Limits"/>. Default: the cluster's, or no limit. nginx: <c>max_conns</c>; HAProxy: <c>maxconn</c>.</summary>
     public int? MaxConcurrentRequests { get; init; }
 
     /// <summary>The user's own data on the destination.</summary>

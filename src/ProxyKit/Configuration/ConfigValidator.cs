@@ -12,8 +12,12 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
+using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
@@ -43,13 +47,18 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
                 errors.Add($"{where} is configured twice. Route names are unique over all sources.");
             if (string.IsNullOrEmpty(route.ClusterId))
                 errors.Add($"{where} names no cluster: ClusterId is required.");
-            else if (!clusterIds.Contains(route.ClusterId))
-                errors.Add($"{where}: there is no cluster '{route.ClusterId}'{Nearest.Hint(route.ClusterId, clusterIds.Except(ownClusters, StringComparer.OrdinalIgnoreCase))}"
-                    + (route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : ""));
+            else if (UnknownCluster(route.ClusterId) is { } unknown)
+                errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : "")}");
+            SplitValidator.Validate(where, route, UnknownCluster, errors);
+            MirrorValidator.Validate(where, route, UnknownCluster, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
         return errors;
+
+        string? UnknownCluster(string id) => clusterIds.Contains(id)
+            ? null
+            : $"there is no cluster '{id}'{Nearest.Hint(id, clusterIds.Except(ownClusters, StringComparer.OrdinalIgnoreCase))}";
     }
 
     private static void ValidateOptions(ReverseProxyOptions options, List<string> errors)
@@ -83,13 +92,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
         foreach (var host in match.Hosts.Where(h => !IsHostPattern(h)))
             errors.Add($"{where}: Match.Hosts: '{host}' is not a host. Allowed are names and addresses, with a port if wanted, and *.example.com.");
         foreach (var header in match.Headers)
-        {
-            if (!Tokens.IsToken(header.Name))
-                errors.Add($"{where}: Match.Headers: '{header.Name}' is not a header name.");
-            var isExistence = header.Mode is HeaderMatchMode.Exists or HeaderMatchMode.NotExists;
-            if (isExistence != (header.Values.Count == 0))
-                errors.Add($"{where}: Match.Headers: '{header.Name}' {(isExistence ? $"must not have Values with Mode {header.Mode}" : $"needs Values with Mode {header.Mode}")}.");
-        }
+            ValidateHeader($"{where}: Match.Headers", header, errors);
         foreach (var query in match.QueryParameters)
         {
             if (string.IsNullOrEmpty(query.Name))
@@ -98,6 +101,15 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (isExistence != (query.Values.Count == 0))
                 errors.Add($"{where}: Match.QueryParameters: '{query.Name}' {(isExistence ? "must not have Values with Mode Exists" : $"needs Values with Mode {query.Mode}")}.");
         }
+    }
+
+    public static void ValidateHeader(string where, HeaderMatch header, List<string> errors)
+    {
+        if (!Tokens.IsToken(header.Name))
+            errors.Add($"{where}: '{header.Name}' is not a header name.");
+        var isExistence = header.Mode is HeaderMatchMode.Exists or HeaderMatchMode.NotExists;
+        if (isExistence != (header.Values.Count == 0))
+            errors.Add($"{where}: '{header.Name}' {(isExistence ? $"must not have Values with Mode {header.Mode}" : $"needs Values with Mode {header.Mode}")}.");
     }
 
     // What ASP.NET Core's host matching parses; it throws at the first request otherwise.
@@ -186,6 +198,8 @@ internal static class ClusterValidator
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+        HashValidator.Validate(where, cluster, errors);
+        ConcurrencyLimitsValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
@@ -193,6 +207,7 @@ internal static class ClusterValidator
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);
         if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
     }

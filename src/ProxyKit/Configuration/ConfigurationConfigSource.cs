@@ -1,7 +1,11 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
+using ProxyKit.Mirroring;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
+using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Configuration;
 
@@ -31,6 +35,8 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             // The key of a map is the name; in a list it stands inside.
             RouteId = route.Text("RouteId") ?? route.Key,
             ClusterId = route.Text("ClusterId"),
+            Split = route.Section("Split", SplitReader.Read),
+            Mirror = route.Section("Mirror", MirrorReader.Read),
             Order = route.Int("Order"),
             Match = route.Section("Match", ReadMatch) ?? defaults.Match,
             AuthorizationPolicy = route.Text("AuthorizationPolicy"),
@@ -54,13 +60,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
         Path = match.Text("Path"),
         Methods = match.Texts("Methods"),
         Hosts = match.Texts("Hosts"),
-        Headers = match.Sections("Headers", header => new HeaderMatch
-        {
-            Name = header.Required("Name"),
-            Values = header.Texts("Values"),
-            Mode = header.Enum<HeaderMatchMode>("Mode") ?? default,
-            IsCaseSensitive = header.Bool("IsCaseSensitive") ?? false,
-        }),
+        Headers = match.Sections("Headers", ReadHeader),
         QueryParameters = match.Sections("QueryParameters", query => new QueryParameterMatch
         {
             Name = query.Required("Name"),
@@ -68,6 +68,14 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Mode = query.Enum<QueryParameterMatchMode>("Mode") ?? default,
             IsCaseSensitive = query.Bool("IsCaseSensitive") ?? false,
         }),
+    };
+
+    public static HeaderMatch ReadHeader(SectionReader header) => new()
+    {
+        Name = header.Required("Name"),
+        Values = header.Texts("Values"),
+        Mode = header.Enum<HeaderMatchMode>("Mode") ?? default,
+        IsCaseSensitive = header.Bool("IsCaseSensitive") ?? false,
     };
 
     private static ClusterConfig ReadCluster(SectionReader cluster)
@@ -98,8 +106,11 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
                 MaxConcurrentRequests = destination.Int("MaxConcurrentRequests"),
                 Metadata = destination.Map("Metadata"),
             }),
+            Limits = cluster.Section("Limits", ConcurrencyLimitsReader.Read),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
+            SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),

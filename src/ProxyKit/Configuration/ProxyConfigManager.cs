@@ -158,10 +158,10 @@ internal sealed class ProxyConfigManager(
             {
                 configured[route.RouteId] = _configured.TryGetValue(route.RouteId, out var old) && old.Config == route
                     ? old
-                    : new ProxyRoute(route, Cluster(route.ClusterId!), services, metrics);
+                    : new ProxyRoute(route, Cluster, services, metrics);
             }
             foreach (var code in codeRoutes.Routes)
-                code.Route ??= new ProxyRoute(code.Builder.Route, Cluster(code.Builder.Route.ClusterId!), services, metrics);
+                code.Route ??= new ProxyRoute(code.Builder.Route, Cluster, services, metrics);
             foreach (var (cluster, model) in updates)
                 cluster.Commit(model);
         }

@@ -12,6 +12,12 @@ public sealed record RouteConfig
     /// <summary>The cluster that answers. Required.</summary>
     public string? ClusterId { get; init; }
 
+    /// <summary>Other clusters that take a share of the requests. Default: none; <see cref="ClusterId"/> answers them all.</summary>
+    public SplitConfig? Split { get; init; }
+
+    /// <summary>A cluster that is sent a copy of the requests, whose answers nobody sees. Default: none.</summary>
+    public MirrorConfig? Mirror { get; init; }
+
     /// <summary>Which requests the route takes.</summary>
     public RouteMatch Match { get; init; } = new();
 

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 
@@ -10,9 +9,6 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class SectionReader(IConfiguration section, List<string> errors)
 {
-    private static readonly FrozenSet<string> s_notYet =
-        FrozenSet.Create(StringComparer.OrdinalIgnoreCase, "SessionAffinity");
-
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
 
     public string Key => (section as IConfigurationSection)?.Key ?? "";
@@ -96,10 +92,7 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
         {
             if (_known.Contains(child.Key))
                 continue;
-            if (s_notYet.Contains(child.Key))
-                errors.Add($"{child.Path}: YARP's {child.Key} is not in this version of ProxyKit; docs/migrating-from-yarp.md says what is.");
-            else
-                errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known.Where(k => !k.Contains(':', StringComparison.Ordinal)))}");
+            errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known.Where(k => !k.Contains(':', StringComparison.Ordinal)))}");
         }
     }
 

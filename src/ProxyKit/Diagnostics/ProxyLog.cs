@@ -30,6 +30,8 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
             RequestFailedByClient(proxy.Route.RouteId, proxy.Error, Innermost(exception));
             return;
         }
+        if (proxy.Error is ProxyError.QueueFull or ProxyError.QueueTimeout)
+            return; // the queue has said so, once for many
         if (!_logger.IsEnabled(LogLevel.Warning))
             return;
         // The network's failures say all in one line, and there can be thousands; a stack trace helps where the user's own code has failed.

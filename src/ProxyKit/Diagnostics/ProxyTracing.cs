@@ -34,15 +34,19 @@ internal sealed class ProxyTracing : IDisposable
             activity.SetTag("proxykit.destination", proxy.Destination.Name);
         }
 
-        // Without an activity of the app's or our own the client's context passes as it is.
-        if ((activity ?? Activity.Current) is { } current)
-        {
-            var propagator = DistributedContextPropagator.Current;
-            foreach (var field in propagator.Fields)
-                prepared.Headers.Remove(field);
-            propagator.Inject(current, prepared.Headers, static (headers, name, value) => ((HeaderList)headers!).Set(name, value));
-        }
+        Inject(activity ?? Activity.Current, prepared.Headers);
         return activity;
+    }
+
+    /// <summary>Puts the activity's context on a request. Without an activity of the app's or our own the client's context passes as it is.</summary>
+    public static void Inject(Activity? activity, HeaderList headers)
+    {
+        if (activity is null)
+            return;
+        var propagator = DistributedContextPropagator.Current;
+        foreach (var field in propagator.Fields)
+            headers.Remove(field);
+        propagator.Inject(activity, headers, static (headers, name, value) => ((HeaderList)headers!).Set(name, value));
     }
 
     public static void Stop(Attempt attempt)

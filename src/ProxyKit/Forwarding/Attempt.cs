@@ -44,6 +44,7 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
 
     public long StartTimestamp { get; private set; }
 
+    /// <summary>Takes over a destination where the request has been counted already.</summary>
     public void Begin(Destination destination, long timestamp)
     {
         Destination = destination;
@@ -51,7 +52,6 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
         proxy.Destination = destination;
         proxy.Attempts++;
         proxy.RequestBodyBytes = 0;
-        destination.BeginRequest();
     }
 
     /// <summary>Frees what the attempt holds. The request's pipe is not read any more once this is done.</summary>

@@ -44,6 +44,8 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
     private async Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
     {
         context.Response.StatusCode = status;
+        if (proxy.Error is ProxyError.QueueFull or ProxyError.QueueTimeout && LoadBalancing.ConcurrencyLimiter.RetryAfter(proxy.Cluster) is { } retryAfter)
+            context.Response.Headers.RetryAfter = retryAfter;
         if (route.ProxyStatus)
             Append(context, $"{services.Options.Pseudonym}; error={ErrorType(proxy.Error)}");
         foreach (var transform in transforms.Response)
@@ -73,6 +75,7 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
     {
         ProxyError.LoopDetected => "proxy_loop_detected",
         ProxyError.NoAvailableDestinations => "destination_unavailable",
+        ProxyError.QueueFull or ProxyError.QueueTimeout => "connection_limit_reached",
         ProxyError.NameResolution => "dns_error",
         ProxyError.Connect => "connection_refused",
         ProxyError.ConnectTimeout => "connection_timeout",

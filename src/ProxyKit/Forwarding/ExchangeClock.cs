@@ -28,6 +28,7 @@ internal sealed class ExchangeClock
     private enum State
     {
         Stopped,
+        Queued,
         AwaitingHeaders,
         Body,
         Tunnel,
@@ -80,6 +81,12 @@ internal sealed class ExchangeClock
 
     /// <summary>Something has moved.</summary>
     public void Touch() => Volatile.Write(ref _lastActivity, _time.GetTimestamp());
+
+    /// <summary>The request waits for a destination: only <see cref="TimeoutConfig.Total"/> counts.</summary>
+    public void EnterQueue() => Enter(State.Queued, _time.GetTimestamp());
+
+    /// <summary>It has one: <see cref="TimeoutConfig.FirstByte"/> begins to count.</summary>
+    public void LeaveQueue() => Enter(State.AwaitingHeaders, _time.GetTimestamp());
 
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
     public void HeadersReceived(long timestamp) => Enter(State.Body, timestamp);
@@ -157,7 +164,12 @@ internal sealed class ExchangeClock
 
     private (long Due, ProxyError Reason) NextLimit()
     {
-        var (idle, reason) = _state == State.AwaitingHeaders ? (_limits.FirstByte, ProxyError.FirstByteTimeout) : (_limits.Idle, ProxyError.IdleTimeout);
+        var (idle, reason) = _state switch
+        {
+            State.Queued => (Timeout.InfiniteTimeSpan, ProxyError.TotalTimeout),
+            State.AwaitingHeaders => (_limits.FirstByte, ProxyError.FirstByteTimeout),
+            _ => (_limits.Idle, ProxyError.IdleTimeout),
+        };
         var due = After(Volatile.Read(ref _lastActivity), idle);
         var total = _state == State.Tunnel ? long.MaxValue : After(_start, _total);
         return total <= due ? (total, ProxyError.TotalTimeout) : (due, reason);

@@ -27,8 +27,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
                 ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
                 : OfRequestBody(clientError);
         }
-        if (exception is NoDestinationException)
-            return new(ProxyError.NoAvailableDestinations, FailureClass.NothingSent, 503);
+        if (exception is NoDestinationException none)
+            return new(none.Error, FailureClass.NothingSent, 503);
         if (exception is Polly.ExecutionRejectedException rejected) // by a strategy of the user's own pipeline
             return rejected is Polly.Timeout.TimeoutRejectedException
                 ? new(ProxyError.FirstByteTimeout, FailureClass.Unanswered, 504)
@@ -58,7 +58,8 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
         _ => new(ProxyError.RequestBodyClient, FailureClass.Client, 400),
     };
 
-    private static Failure OfSend(Exception exception, RequestBodyContent? body)
+    /// <summary>A failure before the response's headers were there.</summary>
+    internal static Failure OfSend(Exception exception, RequestBodyContent? body)
     {
         if (exception is BadHttpRequestException handshake)
             return new(ProxyError.RequestRejected, FailureClass.Client, handshake.StatusCode);

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.Transforms;
@@ -44,7 +45,7 @@ internal sealed class Forwarder
         AttemptSeries? series = null;
         try
         {
-            var resilience = proxy.Model.Resilience;
+            var resilience = proxy.Resilience;
             clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
 
             if (_preparer.Prepare(context, prepared) is { } rejection)
@@ -55,12 +56,11 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
+            proxy.Model.Affinity?.Begin(context, proxy, prepared);
 
             if (resilience is null)
             {
-                if (proxy.Balancer.Pick(context, proxy) is not { } destination)
-                    throw new NoDestinationException();
-                Begin(attempt, destination, context, proxy, replay: null);
+                Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
                 attempt.Response = await SendAsync(attempt, context, proxy);
                 if (attempt.Response is null)
                     return; // a request delegate has answered
@@ -104,7 +104,7 @@ internal sealed class Forwarder
     /// <summary>Takes the destination, and makes the request's body and trace context ready for it.</summary>
     public void Begin(Attempt attempt, Destination destination, HttpContext context, ProxyContext proxy, ReplayBuffer? replay)
     {
-        attempt.Begin(destination, _services.Clocks.Time.GetTimestamp());
+        attempt.Begin(destination, proxy.Model.Observers.Length > 0 ? _services.Clocks.Time.GetTimestamp() : 0);
         attempt.Activity = _services.Tracing.Start(proxy, attempt.Request);
         attempt.Request.Body = attempt.Body = RequestBody(context, proxy, attempt, replay);
         attempt.Phase = Phase.Send;
@@ -162,7 +162,7 @@ internal sealed class Forwarder
 
     // Our own HTTP/1.1 transport, where that is what is asked for and nobody's delegate wants HttpClient's messages.
     private bool CanSendDirectly(Attempt attempt, ProxyContext proxy) =>
-        attempt.Request.Upgrade is null && !_transforms.HasDelegates && proxy.Model.Resilience is not { NeedsMessages: true }
+        attempt.Request.Upgrade is null && !_transforms.HasDelegates && proxy.Resilience is not { NeedsMessages: true }
         && proxy.Transport.CanSendHttp1(attempt.Destination!, attempt.Request.IsGrpc);
 
     /// <summary>False for a bodiless GET; true whenever there may be a body, whatever the method.</summary>
@@ -256,5 +256,8 @@ internal sealed class Forwarder
     }
 }
 
-/// <summary>There is no destination that could be asked.</summary>
-internal sealed class NoDestinationException() : Exception("The cluster has no available destination.");
+/// <summary>There is no destination that could be asked: none at all, or none below its limits.</summary>
+internal sealed class NoDestinationException(ProxyError error) : Exception("The cluster has no available destination.")
+{
+    public ProxyError Error { get; } = error;
+}

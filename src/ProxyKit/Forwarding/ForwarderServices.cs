@@ -8,6 +8,7 @@ internal sealed class ForwarderServices(
     Microsoft.Extensions.Logging.ILoggerFactory loggers,
     ProxyTracing tracing,
     ExchangeClock.Pool clocks,
+    Mirroring.MirrorMetrics mirrorMetrics,
     Configuration.ContentFiles files,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
@@ -22,6 +23,8 @@ internal sealed class ForwarderServices(
     public ProxyTracing Tracing { get; } = tracing;
 
     public ExchangeClock.Pool Clocks { get; } = clocks;
+
+    public Mirroring.MirrorMetrics MirrorMetrics { get; } = mirrorMetrics;
 
     public Configuration.ContentFiles Files { get; } = files;
 

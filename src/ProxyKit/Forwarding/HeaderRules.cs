@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Configuration;
 
 namespace ProxyKit.Forwarding;
 
@@ -21,6 +22,9 @@ internal enum HeaderRule : byte
     /// <summary>Handled by name.</summary>
     Special,
 }
+
+/// <summary>A request header's name.</summary>
+internal sealed record RequestHeaderName(string Name, HeaderRule Rule, bool IsToken, bool HasUnderscoreOrDot);
 
 /// <summary>The rules by header name (RFC 9110 §7.6.1).</summary>
 internal static class HeaderRules
@@ -51,11 +55,25 @@ internal static class HeaderRules
         }.Select(name => (Name: name, Rule: HeaderRule.Special)))
         .ToFrozenDictionary(pair => pair.Name, pair => pair.Rule, StringComparer.OrdinalIgnoreCase);
 
+    private static readonly RequestHeaderName?[] s_described = new RequestHeaderName?[256];
+
     // Fields that a client could otherwise strip from under the upstream by nominating them in Connection.
     private static readonly FrozenSet<string> s_notNominable = FrozenSet.ToFrozenSet(
         ["Host", "Cookie", "Set-Cookie", "Authorization", "Via", "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "Max-Forwards",
          "Cache-Control", "Date", "Location", "Vary", "WWW-Authenticate", "Strict-Transport-Security", "Content-Security-Policy"],
         StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>What there is to know of a request header's name. Those that clients send are few, so the last ones are remembered.</summary>
+    public static RequestHeaderName Describe(string name)
+    {
+        ref var slot = ref s_described[((name.Length * 31) + (name[0] * 7) + name[^1]) & (s_described.Length - 1)];
+        if (slot is { } known && known.Name == name)
+            return known;
+        var described = new RequestHeaderName(name, ForRequest(name), Tokens.IsToken(name), name.AsSpan().ContainsAny('_', '.'));
+        if (name.Length <= 64)
+            slot = described;
+        return described;
+    }
 
     public static HeaderRule ForRequest(string name)
     {

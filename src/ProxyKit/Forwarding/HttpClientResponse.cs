@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Primitives;
+using HeaderStringValues = System.Net.Http.Headers.HeaderStringValues;
+
 namespace ProxyKit.Forwarding;
 
 /// <summary>A response of HttpClient's.</summary>
@@ -12,9 +15,9 @@ internal sealed class HttpClientResponse : UpstreamResponse
         // A Content-Length beside chunks says nothing (RFC 9112 §6.3).
         ContentLength = message.Headers.TransferEncodingChunked == true ? null : message.Content.Headers.ContentLength;
         foreach (var (name, values) in message.Headers.NonValidated)
-            Headers.Add(name, ResponseHeaders.ToStringValues(values));
+            Headers.Add(name, ToStringValues(values));
         foreach (var (name, values) in message.Content.Headers.NonValidated)
-            Headers.Add(name, ResponseHeaders.ToStringValues(values));
+            Headers.Add(name, ToStringValues(values));
     }
 
     public override int StatusCode => (int)_message.StatusCode;
@@ -55,8 +58,20 @@ internal sealed class HttpClientResponse : UpstreamResponse
         if (read == 0)
         {
             foreach (var (name, values) in _message.TrailingHeaders.NonValidated)
-                Trailers.Add(name, ResponseHeaders.ToStringValues(values));
+                Trailers.Add(name, ToStringValues(values));
         }
         return read;
+    }
+
+    // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error.
+    private static StringValues ToStringValues(HeaderStringValues values)
+    {
+        if (values.Count <= 1)
+            return RequestGuard.WithoutControls(values.ToString());
+        var array = new string[values.Count];
+        var i = 0;
+        foreach (var value in values)
+            array[i++] = RequestGuard.WithoutControls(value);
+        return array;
     }
 }

@@ -2,7 +2,6 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
-using ProxyKit.Configuration;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -63,7 +62,8 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
                     return new(400, $"a control character in the header {RequestGuard.WithoutControls(name)}");
             }
 
-            switch (HeaderRules.ForRequest(name))
+            var described = HeaderRules.Describe(name);
+            switch (described.Rule)
             {
                 case HeaderRule.Drop:
                     continue;
@@ -86,9 +86,9 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
                 || (nominated is not null && HeaderRules.IsNominated(nominated, name))
                 || (transforms.AllowedRequestHeaders is { } allowed && !allowed.Contains(name)))
                 continue;
-            if (!Tokens.IsToken(name))
+            if (!described.IsToken)
                 return new(400, "a header name that is not a token"); // RFC 9110 §5.1; Kestrel takes any but spaces and colons
-            if (options.UnderscoreHeaders != UnderscoreHeaders.Keep && name.AsSpan().ContainsAny('_', '.'))
+            if (described.HasUnderscoreOrDot && options.UnderscoreHeaders != UnderscoreHeaders.Keep)
             {
                 if (options.UnderscoreHeaders == UnderscoreHeaders.Reject)
                     return new(400, $"an underscore or dot in the header name {name}");

@@ -2,7 +2,6 @@ using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Transforms;
-using HeaderStringValues = System.Net.Http.Headers.HeaderStringValues;
 
 namespace ProxyKit.Forwarding;
 
@@ -37,6 +36,8 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
                     connection = StringValues.Concat(connection, field.Value);
             }
             var nominated = connection.Count > 0 ? HeaderRules.Nominated(connection) : null;
+            // One bit for names that look alike: only they can be there already. What an app's middleware has set before may be any.
+            var seen = headers.Count > 0 ? ulong.MaxValue : 0;
             foreach (ref readonly var field in response.Headers.Fields)
             {
                 var name = field.Name;
@@ -48,8 +49,9 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
                 var value = field.Value;
                 if (rule == HeaderRule.Special && !CopySpecial(context, response, name, ref value, ref via, location))
                     continue;
-                value = WithoutControls(value);
-                headers[name] = headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
+                var bit = 1UL << (((name.Length * 5) + (name[0] | 0x20) + (name[^1] | 0x20)) & 63);
+                headers[name] = (seen & bit) != 0 && headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
+                seen |= bit;
             }
         }
         headers.Via = _via.Append(via, response.Version);
@@ -88,31 +90,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         foreach (ref readonly var field in response.Trailers.Fields)
         {
             if (HeaderRules.IsAllowedTrailer(field.Name) && (transforms.AllowedTrailers is not { } allowed || allowed.Contains(field.Name)))
-                target[field.Name] = StringValues.Concat(target[field.Name], WithoutControls(field.Value));
+                target[field.Name] = StringValues.Concat(target[field.Name], field.Value);
         }
-    }
-
-    public static StringValues ToStringValues(HeaderStringValues values)
-    {
-        if (values.Count <= 1)
-            return values.ToString();
-        var array = new string[values.Count];
-        var i = 0;
-        foreach (var value in values)
-            array[i++] = value;
-        return array;
-    }
-
-    // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error.
-    private static StringValues WithoutControls(StringValues value)
-    {
-        if (value.Count <= 1)
-            return RequestGuard.HasControls(value.ToString()) ? RequestGuard.WithoutControls(value.ToString()) : value;
-        for (var i = 0; i < value.Count; i++)
-        {
-            if (value[i] is { } line && RequestGuard.HasControls(line))
-                return value.Select(v => RequestGuard.WithoutControls(v!)).ToArray();
-        }
-        return value;
     }
 }

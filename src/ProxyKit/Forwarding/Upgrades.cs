@@ -63,6 +63,7 @@ internal static class Upgrades
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The destination switched to a protocol that nobody asked for.");
 
         responseHeaders.Copy(context, upstreamResponse, new LocationRewriter(context, proxy, transforms));
+        proxy.Model.Affinity?.Deliver(context, proxy);
         var headers = context.Response.Headers;
         headers.ContentLength = null;
         foreach (var transform in transforms.Response)
@@ -136,7 +137,7 @@ internal static class Upgrades
         foreach (var (name, values) in source.Headers.NonValidated)
         {
             if (!target.Headers.NonValidated.Contains(name))
-                target.Headers.TryAddWithoutValidation(name, ResponseHeaders.ToStringValues(values).ToString());
+                target.Headers.TryAddWithoutValidation(name, values.ToString());
         }
     }
 

@@ -18,6 +18,9 @@ internal sealed class Balancer
         if (previous?._policy != _policy)
             previous = null;
 
+        // The new pickers are told from now on; the old ones, which requests under way still use, see that they are not.
+        foreach (var destination in model.Destinations)
+            destination.LoadObserver = null;
         _primary = CreatePicker(backup: false, previous?._primary);
         if (rotation.Members.Any(d => d.Config.Backup))
             _backup = CreatePicker(backup: true, previous?._backup);

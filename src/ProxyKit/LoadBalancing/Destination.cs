@@ -1,4 +1,5 @@
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 
@@ -10,6 +11,7 @@ namespace ProxyKit;
 public sealed class Destination
 {
     private int _activeRequests;
+    private int _maxConcurrentRequests = int.MaxValue;
     private DestinationHealth _active, _passive;
     private CircuitState _circuit;
     private TaskCompletionSource? _idle;
@@ -54,10 +56,29 @@ public sealed class Destination
     /// <summary>Its share of the requests in relation to the others': its weight, less while it starts slowly.</summary>
     public double EffectiveWeight => Weight * Ramp;
 
+    /// <summary>How many requests it is sent at once: its own limit, or what its cluster sets for each destination; null if there is none.</summary>
+    public int? MaxConcurrentRequests
+    {
+        get => Volatile.Read(ref _maxConcurrentRequests) is < int.MaxValue and var limit ? limit : null;
+        internal set => Volatile.Write(ref _maxConcurrentRequests, value ?? int.MaxValue);
+    }
+
     /// <summary>Whether it is at its limit of concurrent requests.</summary>
-    public bool IsFull => Config.MaxConcurrentRequests is { } limit && ActiveRequests >= limit;
+    public bool IsFull => ActiveRequests >= Volatile.Read(ref _maxConcurrentRequests);
+
+    /// <summary>
+    /// A decaying average of its times to the first byte, in which a slow answer counts at once and for some ten seconds. Only where
+    /// <see cref="ClusterConfig.LoadBalancingPolicy"/> is <see cref="LoadBalancingPolicies.LeastTime"/>; null before the first answer.
+    /// </summary>
+    public TimeSpan? AverageTimeToFirstByte => TimeToFirstByte.Value is > 0 and var seconds ? TimeSpan.FromSeconds(seconds) : null;
 
     internal Cluster Owner { get; }
+
+    /// <summary>What <see cref="AverageTimeToFirstByte"/> is read from.</summary>
+    internal PeakAverage TimeToFirstByte { get; } = new();
+
+    /// <summary>Who wants to know when <see cref="ActiveRequests"/> changes: the policy in force, if it does.</summary>
+    internal LoadObserver? LoadObserver { get; set; }
 
     /// <summary>What the active health check says.</summary>
     internal DestinationHealth ActiveHealth { get => _active; set => Change(ref _active, value); }
@@ -84,12 +105,29 @@ public sealed class Destination
 
     internal DestinationAddress Target { get; }
 
-    internal void BeginRequest() => Interlocked.Increment(ref _activeRequests);
+    internal void BeginRequest()
+    {
+        Interlocked.Increment(ref _activeRequests);
+        LoadObserver?.Changed();
+    }
 
     internal void EndRequest()
     {
+        if (Owner.Limiter is { } limiter)
+        {
+            limiter.Release(this);
+            return;
+        }
+        FreeSlot();
+        Owner.Limiter?.Refresh(); // it has come this very moment, and somebody may wait already
+    }
+
+    /// <summary>For <see cref="EndRequest"/> and the cluster's limiter alone.</summary>
+    internal void FreeSlot()
+    {
         if (Interlocked.Decrement(ref _activeRequests) == 0 && Volatile.Read(ref _idle) is not null)
             Interlocked.Exchange(ref _idle, null)?.SetResult();
+        LoadObserver?.Changed();
     }
 
     /// <summary>Ends when no request is under way there.</summary>

@@ -25,7 +25,7 @@ public abstract class DestinationPicker
 {
     /// <summary>
     /// The next destination in this request's order of preference: the first call gives the best, a retry the next one. Only one that
-    /// <see cref="PickContext.Accepts"/>; null when there is none.
+    /// <see cref="PickContext.Accepts"/>; null when it accepts none. Each must have been asked about then: if one of them is at its limit, the request waits for it.
     /// </summary>
     public abstract Destination? Pick(in PickContext context);
 }
@@ -48,7 +48,12 @@ public readonly struct PickContext
     public bool Accepts(Destination destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        return !destination.IsFull && destination.IsOpenToRequests && !_proxy.HasAttempted(destination);
+        if (!destination.IsOpenToRequests || _proxy.HasAttempted(destination))
+            return false;
+        if (!destination.IsFull)
+            return true;
+        _proxy.Full.Add(destination);
+        return false;
     }
 }
 
@@ -83,6 +88,9 @@ public sealed class DestinationSet
 
     /// <summary>The weight of one of <see cref="Available"/> at the time the set was made: positive, a fraction while it starts slowly.</summary>
     public double WeightOf(int index) => _weights[index];
+
+    /// <summary>All weights of <see cref="Available"/>; not to be changed.</summary>
+    internal double[] Weights => _weights;
 
     /// <summary>Whether one of <see cref="Members"/> is among <see cref="Available"/>.</summary>
     public bool IsAvailable(Destination destination) => _available?.Contains(destination) ?? true;

@@ -1,30 +1,29 @@
 namespace ProxyKit.LoadBalancing;
 
-/// <summary>Of two destinations taken at random, the one that is answering fewer requests.</summary>
+/// <summary>Of two destinations drawn by weight, the one that is answering fewer requests for its weight.</summary>
 internal sealed class PowerOfTwoChoicesPolicy : ILoadBalancingPolicy
 {
     public string Name => LoadBalancingPolicies.PowerOfTwoChoices;
 
-    public DestinationPicker CreatePicker(DestinationSet destinations, DestinationPicker? previous) => new Picker([.. destinations.Available]);
+    public DestinationPicker CreatePicker(DestinationSet destinations, DestinationPicker? previous) => new Picker(new(destinations));
 
-    private sealed class Picker(Destination[] destinations) : DestinationPicker
+    private sealed class Picker(WeightedDraw draw) : DestinationPicker
     {
         public override Destination? Pick(in PickContext context)
         {
-            var (first, second) = (Draw(context), Draw(context));
-            return first is null || second is null ? first ?? second : second.ActiveRequests < first.ActiveRequests ? second : first;
+            var first = draw.Next(context, except: -1);
+            if (first < 0)
+                return null;
+            var second = draw.Next(context, except: first);
+            return draw[second >= 0 && IsLessLoaded(second, first) ? second : first];
         }
 
-        private Destination? Draw(in PickContext context)
+        // The new request counts, so that a heavy destination with one request goes before a light one with none. Between two idle ones the draw decides:
+        // otherwise the lighter would get nothing as long as requests come one by one.
+        private bool IsLessLoaded(int index, int than)
         {
-            var start = destinations.Length == 1 ? 0 : Random.Shared.Next(destinations.Length);
-            for (var i = 0; i < destinations.Length; i++)
-            {
-                var candidate = destinations[(start + i) % destinations.Length];
-                if (context.Accepts(candidate))
-                    return candidate;
-            }
-            return null;
+            long active = draw[index].ActiveRequests, thanActive = draw[than].ActiveRequests;
+            return (active | thanActive) != 0 && (active + 1) * draw.WeightOf(than) < (thanActive + 1) * draw.WeightOf(index);
         }
     }
 }

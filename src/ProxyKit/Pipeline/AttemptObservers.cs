@@ -6,9 +6,11 @@ namespace ProxyKit.Pipeline;
 /// <summary>Who watches a cluster's attempts. Observers belong to a configuration; what they have seen belongs to the destinations.</summary>
 internal static class AttemptObservers
 {
-    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ClusterResilience? resilience)
+    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ILoadBalancingPolicy policy, ClusterResilience? resilience)
     {
         var observers = new List<IAttemptObserver>();
+        if (policy is IAttemptObserver watches)
+            observers.Add(watches);
         if (resilience?.Observer is { } latency)
             observers.Add(latency);
         if (config.HealthCheck.Passive.Enabled)

@@ -3,6 +3,7 @@ using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
@@ -12,6 +13,8 @@ internal sealed class Cluster
     private readonly Lock _lock = new();
     private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
+    private volatile ConcurrencyLimiter? _limiter;
+    private ConcurrencyLimiter? _anyLimiter;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
@@ -39,6 +42,9 @@ internal sealed class Cluster
     /// <summary>What can be chosen now. There once a model is in force.</summary>
     public Balancer Balancer => _balancer!;
 
+    /// <summary>There while the cluster or one of its destinations has a limit of concurrent requests.</summary>
+    public ConcurrencyLimiter? Limiter => _limiter;
+
     /// <summary>Puts a model in force. What it no longer needs is closed when it falls idle.</summary>
     public void Commit(ClusterModel model)
     {
@@ -46,10 +52,21 @@ internal sealed class Cluster
         AttemptObservers.Attach(this, model);
         lock (_lock)
         {
+            // Before anything has a limit, and taken away after nothing has one any more. It stays in reserve, with who waits, in case limits come back.
+            var isLimited = ConcurrencyLimiter.IsNeeded(model);
+            if (isLimited)
+                _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
-                model.Destinations[i].Config = model.Config.Destinations[i];
+            {
+                var config = model.Config.Destinations[i];
+                model.Destinations[i].Config = config;
+                model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
+            }
             Renew(model);
+            if (!isLimited)
+                _limiter = null;
         }
+        _anyLimiter?.Refresh();
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
@@ -64,6 +81,7 @@ internal sealed class Cluster
             if (_balancer is { } balancer)
                 Renew(balancer.Model);
         }
+        _limiter?.Refresh();
     }
 
     /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
@@ -111,10 +129,12 @@ internal sealed class Cluster
         var resilience = config.Resilience is null ? null
             : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
             : new ClusterResilience(config, Services);
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), Services.Policy(config))
+        var policy = Services.Policy(config);
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resilience = resilience,
-            Observers = AttemptObservers.Create(this, config, resilience),
+            Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
 }
@@ -125,6 +145,9 @@ internal sealed record ClusterModel(
 {
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
+    public Affinity? Affinity { get; init; }
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

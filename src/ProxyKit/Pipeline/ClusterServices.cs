@@ -1,14 +1,16 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
 using ProxyKit.Health;
+using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
     IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
-    Microsoft.Extensions.Logging.ILoggerFactory loggers)
+    ConcurrencyMetrics concurrency, AffinityServices affinity, Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -16,13 +18,17 @@ internal sealed class ClusterServices(
 
     public IEnumerable<string> PolicyNames => _policies.Keys;
 
+    public AffinityServices Affinity { get; } = affinity;
+
     public TimeProvider Time { get; } = time;
 
     public ProxyMetrics Metrics { get; } = metrics;
 
+    public ResilienceTelemetry Resilience { get; } = resilience;
+
     public HealthServices Health { get; } = health;
 
-    public ResilienceTelemetry Resilience { get; } = resilience;
+    public ConcurrencyMetrics Concurrency { get; } = concurrency;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
+using ProxyKit.Resilience;
 
 namespace ProxyKit;
 
@@ -11,21 +12,22 @@ namespace ProxyKit;
 /// </summary>
 public sealed class ProxyContext
 {
-    private readonly Cluster _cluster;
-    private List<Destination>? _attempted;
+    // Replaced, never changed: who hands on a free slot looks into it while another attempt of the same request may begin.
+    private Destination[] _attempted = [];
 
     internal ProxyContext(RouteConfig route, Cluster cluster, long startTimestamp)
     {
         Route = route;
-        _cluster = cluster;
+        Owner = cluster;
         Balancer = cluster.Balancer;
+        Resilience = Model.Resilience;
         StartTimestamp = startTimestamp;
     }
 
     /// <summary>The route that took the request.</summary>
     public RouteConfig Route { get; }
 
-    /// <summary>The cluster that answers, as configured when the request came in.</summary>
+    /// <summary>The cluster that answers, as configured when the request came in, or when it was given a destination if it had to wait for one.</summary>
     public ClusterConfig Cluster => Model.Config;
 
     /// <summary>The destinations that can be chosen.</summary>
@@ -36,6 +38,12 @@ public sealed class ProxyContext
 
     /// <summary>The destination of the last attempt; null before one is chosen.</summary>
     public Destination? Destination { get; internal set; }
+
+    /// <summary>What is known of the request's session.</summary>
+    public AffinityStatus AffinityStatus { get; internal set; }
+
+    /// <summary>The destination that the request's session belongs to, whether it can be used or not; null when none is known.</summary>
+    public Destination? AffineDestination { get; internal set; }
 
     /// <summary>How many attempts have been made at getting an answer.</summary>
     public int Attempts { get; internal set; }
@@ -58,7 +66,18 @@ public sealed class ProxyContext
     /// <summary>From the request's start until the response's headers were there; null before.</summary>
     public TimeSpan? TimeToFirstByte { get; internal set; }
 
-    internal Balancer Balancer { get; private set; }
+    /// <summary>How long the request has waited for a destination, because all were at their limits of concurrent requests.</summary>
+    public TimeSpan QueueTime { get; internal set; }
+
+    internal Cluster Owner { get; }
+
+    internal Balancer Balancer { get; set; }
+
+    /// <summary>That of the model with which the request began, also when it waits until there is another.</summary>
+    internal ClusterResilience? Resilience { get; }
+
+    /// <summary>What the last pick passed over because it was full.</summary>
+    internal FullDestinations Full;
 
     internal Destination[] Destinations => Model.Destinations;
 
@@ -68,25 +87,23 @@ public sealed class ProxyContext
 
     internal long StartTimestamp { get; }
 
+    /// <summary>The next destination in this request's order of preference; null when there is none.</summary>
+    internal Destination? Pick(HttpContext context) => Model.Affinity is { } affinity ? affinity.Pick(context, this) : Balancer.Pick(context, this);
+
     /// <summary>Takes note of a destination that was tried, so that another attempt goes elsewhere.</summary>
-    internal void AddAttempted(Destination destination) => (_attempted ??= []).Add(destination);
+    internal void AddAttempted(Destination destination) => _attempted = [.. _attempted, destination];
 
     /// <summary>Begins the order of preference anew, with <paramref name="last"/> at its end.</summary>
-    internal void ForgetAttempted(Destination? last)
-    {
-        _attempted?.Clear();
-        if (last is not null)
-            AddAttempted(last);
-    }
+    internal void ForgetAttempted(Destination? last) => _attempted = last is null ? [] : [last];
 
     /// <summary>Takes what is known of the destinations' health by now; of another configuration, nothing.</summary>
     internal void RefreshBalancer()
     {
-        if (_cluster.Balancer is { } now && now.Model == Model)
+        if (Owner.Balancer is { } now && now.Model == Model)
             Balancer = now;
     }
 
-    internal bool HasAttempted(Destination destination) => _attempted?.Contains(destination) ?? false;
+    internal bool HasAttempted(Destination destination) => Array.IndexOf(_attempted, destination) >= 0;
 }
 
 /// <summary>Access to the <see cref="ProxyContext"/>.</summary>

@@ -15,6 +15,12 @@ public enum ProxyError
     /// <summary>The cluster has no destination that can be used (503).</summary>
     NoAvailableDestinations,
 
+    /// <summary>All destinations are at their limits of concurrent requests, and so many requests wait already that this one may not (503). See <see cref="ConcurrencyLimitsConfig.QueueLimit"/>.</summary>
+    QueueFull,
+
+    /// <summary>The request has waited for a destination below its limit for longer than <see cref="ConcurrencyLimitsConfig.QueueTimeout"/> (503).</summary>
+    QueueTimeout,
+
     /// <summary>A transform failed (502).</summary>
     RequestCreation,
 

@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
+using ProxyKit.Mirroring;
+using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Pipeline;
 
@@ -10,25 +12,30 @@ internal sealed class ProxyRoute
 {
     private readonly RouteConfig _config;
     private readonly Cluster _cluster;
+    private readonly Split? _split;
     private readonly TimeProvider _time;
     private readonly ProxyMetrics _metrics;
     private readonly Forwarder _forwarder;
-    private readonly RequestDelegate _pipeline;
+    private readonly RequestDelegate? _stages; // null if there are none but the forwarder
     private readonly bool _needsTimeoutMiddleware;
 
-    public ProxyRoute(RouteConfig config, Cluster cluster, ForwarderServices services, ProxyMetrics metrics)
+    public ProxyRoute(RouteConfig config, Func<string, Cluster> clusters, ForwarderServices services, ProxyMetrics metrics)
     {
         _config = config;
-        _cluster = cluster;
+        _cluster = clusters(config.ClusterId!);
+        _split = Split.Create(config, clusters);
         _time = services.Clocks.Time;
         _metrics = metrics;
         _forwarder = new Forwarder(config, services);
         _needsTimeoutMiddleware = config.TimeoutPolicy is { } policy && !policy.Equals("disable", StringComparison.OrdinalIgnoreCase);
 
-        RequestDelegate pipeline = ForwardAsync;
+        RequestDelegate forward = context => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
+        var pipeline = forward;
+        if (config.Mirror is { Percentage: > 0 } mirror)
+            pipeline = new Mirror(pipeline, config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         if (config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
-        _pipeline = pipeline;
+        _stages = pipeline == forward ? null : pipeline;
     }
 
     public RouteConfig Config => _config;
@@ -39,23 +46,23 @@ internal sealed class ProxyRoute
         if (_needsTimeoutMiddleware && context.Features.Get<IHttpRequestTimeoutFeature>() is null && !System.Diagnostics.Debugger.IsAttached)
             throw new InvalidOperationException($"Route '{_config.RouteId}' has the TimeoutPolicy '{_config.TimeoutPolicy}', but app.UseRequestTimeouts() is not in the pipeline.");
 
-        var proxy = new ProxyContext(_config, _cluster, _time.GetTimestamp());
+        var proxy = new ProxyContext(_config, _split is null ? _cluster : _split.Choose(context), _time.GetTimestamp());
         context.Features.Set(proxy);
-        return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : _pipeline(context);
+        return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : RunAsync(context, proxy);
     }
+
+    private Task RunAsync(HttpContext context, ProxyContext proxy) => _stages is null ? _forwarder.ForwardAsync(context, proxy) : _stages(context);
 
     private async Task InvokeMeasuredAsync(HttpContext context, ProxyContext proxy)
     {
         _metrics.Started(proxy);
         try
         {
-            await _pipeline(context);
+            await RunAsync(context, proxy);
         }
         finally
         {
             _metrics.Stopped(context, proxy, _time.GetElapsedTime(proxy.StartTimestamp));
         }
     }
-
-    private Task ForwardAsync(HttpContext context) => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
 }

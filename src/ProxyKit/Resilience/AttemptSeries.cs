@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Polly;
 using ProxyKit.Forwarding;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Resilience;
 
@@ -25,6 +26,8 @@ internal sealed class AttemptSeries(
     {
         get
         {
+            if (proxy.Model.Affinity is { } affinity && affinity.MustStay(proxy))
+                return false;
             foreach (var destination in proxy.Balancer.Available)
             {
                 if (!proxy.HasAttempted(destination))
@@ -34,11 +37,15 @@ internal sealed class AttemptSeries(
         }
     }
 
+    /// <summary>Whether it waits for a destination that is below its limits.</summary>
+    public bool IsWaiting { get; private set; }
+
     /// <summary>The attempt whose outcome counts: answered, or failed with all others.</summary>
     public async Task<Attempt> RunAsync()
     {
         resilience.Budget.Deposit();
-        var canBeHedged = resilience.Hedges && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        // A hedge would be answered by a destination that does not know the session.
+        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
         if (canBeHedged)
             _running = [];
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
@@ -67,7 +74,13 @@ internal sealed class AttemptSeries(
             return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
         return attempt.Failure.Class switch
         {
-            FailureClass.NothingSent => attempt.Failure.Error is not (ProxyError.NoAvailableDestinations or ProxyError.RequestCreation),
+            FailureClass.NothingSent => attempt.Failure.Error switch
+            {
+                // A hedge that finds no destination leaves it to the others.
+                ProxyError.NoAvailableDestinations or ProxyError.QueueFull => _running is not null && proxy.Attempts > 0,
+                ProxyError.QueueTimeout or ProxyError.RequestCreation => false,
+                _ => true,
+            },
             FailureClass.Unanswered => _isRepeatable && attempt.Failure.Error != ProxyError.TotalTimeout,
             FailureClass.Answered => _isRepeatable && attempt.Failure.Error == ProxyError.InvalidResponse,
             _ => false,
@@ -133,7 +146,7 @@ internal sealed class AttemptSeries(
             : cancellationToken.UnsafeRegister(static state => ((ExchangeClock)state!).CancelExchange(), attempt.Clock);
         try
         {
-            forwarder.Begin(attempt, Choose(), context, proxy, _replay);
+            forwarder.Begin(attempt, await ChooseAsync(attempt), context, proxy, _replay);
             attempt.Response = await forwarder.SendAsync(attempt, context, proxy);
             if (attempt.Response is not null)
                 forwarder.Received(attempt, proxy);
@@ -148,27 +161,46 @@ internal sealed class AttemptSeries(
         }
     }
 
-    private Destination Choose()
+    private async ValueTask<Destination> ChooseAsync(Attempt attempt)
+    {
+        if (proxy.Attempts > 0)
+        {
+            var next = ChooseNext();
+            if (next.Destination is { } untried)
+                return untried;
+            if (!next.MustWait)
+                throw new NoDestinationException(next.Error);
+            if (_running is not null)
+                throw new NoDestinationException(ProxyError.QueueFull); // a hedge is not worth waiting for
+        }
+        IsWaiting = true;
+        var destination = await ConcurrencySlots.AcquireAsync(context, proxy, attempt.Clock);
+        IsWaiting = false;
+        lock (_attempts)
+            proxy.AddAttempted(destination);
+        return destination;
+    }
+
+    private Admission ChooseNext()
     {
         lock (_attempts)
         {
             proxy.RefreshBalancer();
-            var destination = proxy.Balancer.Pick(context, proxy);
-            if (destination is null && proxy.Attempts > 0)
+            var next = ConcurrencySlots.TryAdmit(context, proxy);
+            if (next.IsNone)
             {
                 // All have been tried: from the beginning, but if possible not the last one.
                 proxy.ForgetAttempted(proxy.Destination);
-                destination = proxy.Balancer.Pick(context, proxy);
-                if (destination is null)
-                {
-                    proxy.ForgetAttempted(null);
-                    destination = proxy.Balancer.Pick(context, proxy);
-                }
+                next = ConcurrencySlots.TryAdmit(context, proxy);
             }
-            if (destination is null)
-                throw new NoDestinationException();
-            proxy.AddAttempted(destination);
-            return destination;
+            if (next.IsNone)
+            {
+                proxy.ForgetAttempted(null);
+                next = ConcurrencySlots.TryAdmit(context, proxy);
+            }
+            if (next.Destination is { } destination)
+                proxy.AddAttempted(destination);
+            return next;
         }
     }
 

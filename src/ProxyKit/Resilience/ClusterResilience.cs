@@ -89,7 +89,7 @@ internal sealed class ClusterResilience
                 ActionGenerator = args =>
                 {
                     var series = args.PrimaryContext.Properties.GetValue(AttemptSeries.Key, null!);
-                    if (!series.HasUntried || !TryWithdraw("hedge"))
+                    if (series.IsWaiting || !series.HasUntried || !TryWithdraw("hedge"))
                         return null;
                     _telemetry.Hedged(series.Proxy);
                     return () => args.Callback(args.ActionContext);

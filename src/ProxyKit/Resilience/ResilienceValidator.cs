@@ -17,7 +17,7 @@ internal static class ResilienceValidator
             Check(retries.Delay >= TimeSpan.Zero && retries.Delay <= TimeSpan.FromHours(1), nameof(retries.Delay), retries.Delay, "00:00:00 to 01:00:00");
             Check(retries.MaxDelay >= retries.Delay && retries.MaxDelay <= TimeSpan.FromHours(1), nameof(retries.MaxDelay), retries.MaxDelay, $"at least Delay ({retries.Delay}) and at most 01:00:00");
             Check(retries.BudgetRatio is >= 0 and <= 10, nameof(retries.BudgetRatio), retries.BudgetRatio, "0 to 10");
-            Check(retries.BudgetMinimum >= 0, nameof(retries.BudgetMinimum), retries.BudgetMinimum, "0 or more");
+            Check(retries.BudgetMinimum is >= 0 and <= 10_000, nameof(retries.BudgetMinimum), retries.BudgetMinimum, "0 to 10000");
         }
         if (resilience.Hedging is { } hedging)
         {

@@ -1,20 +1,22 @@
 namespace ProxyKit.Resilience;
 
 /// <summary>
-/// How many attempts may be added: each request pays in a fraction of one, each retry or hedge takes out a whole one, and a few a second are free. So a cluster that is
-/// down gets at most that much more than its usual load. Lock-free.
+/// How many attempts may be added: each request pays in a fraction of one, each retry or hedge takes out a whole one, and besides there is a reserve that fills up with
+/// time. So a cluster that is down gets at most that much more than its usual load.
 /// </summary>
 internal sealed class RetryBudget(RetryConfig config, TimeProvider time)
 {
     // In thousandths of an attempt.
     private const int Unit = 1000;
+    private const int ReserveSeconds = 10;
 
     private readonly int _deposit = (int)(config.BudgetRatio * Unit);
-    // What requests of the last while have paid in counts; what a quiet hour has, does not.
+    // What the last thousand requests have paid in counts, not a quiet hour.
     private readonly long _most = (long)(config.BudgetRatio * Unit) * 1000;
+    private readonly Lock _lock = new();
     private long _balance;
-    private long _second;
-    private int _free;
+    private double _reserve = config.BudgetMinimum * ReserveSeconds;
+    private long _filled = time.GetTimestamp();
 
     /// <summary>A request has come in.</summary>
     public void Deposit()
@@ -30,10 +32,15 @@ internal sealed class RetryBudget(RetryConfig config, TimeProvider time)
             return true;
         Interlocked.Add(ref _balance, Unit);
 
-        var second = time.GetTimestamp() / time.TimestampFrequency;
-        var last = Volatile.Read(ref _second);
-        if (last != second && Interlocked.CompareExchange(ref _second, second, last) == last)
-            Volatile.Write(ref _free, 0);
-        return Interlocked.Increment(ref _free) <= config.BudgetMinimum;
+        lock (_lock)
+        {
+            var now = time.GetTimestamp();
+            _reserve = Math.Min(config.BudgetMinimum * ReserveSeconds, _reserve + (time.GetElapsedTime(_filled, now).TotalSeconds * config.BudgetMinimum));
+            _filled = now;
+            if (_reserve < 1)
+                return false;
+            _reserve--;
+            return true;
+        }
     }
 }

@@ -40,6 +40,8 @@ public sealed record RetryConfig
     /// </summary>
     public double BudgetRatio { get; init; } = 0.2;
 
-    /// <summary>Attempts per second that the budget always allows, at least 0. Default: 10. Envoy: <c>min_retry_concurrency</c>.</summary>
+    /// <summary>
+    /// Attempts per second that the budget allows besides, 0 to 10,000; what is not used is kept for ten seconds, and there from the beginning. Default: 10. Envoy: <c>min_retry_concurrency</c>.
+    /// </summary>
     public int BudgetMinimum { get; init; } = 10;
 }

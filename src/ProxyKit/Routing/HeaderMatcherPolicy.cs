@@ -43,21 +43,15 @@ internal sealed class HeaderMatcherPolicy : MatcherPolicy, IEndpointComparerPoli
         return Task.CompletedTask;
     }
 
-    private static bool IsMatch(HeaderMatch match, StringValues values)
+    internal static bool IsMatch(HeaderMatch match, StringValues values) => match.Mode switch
     {
-        var comparison = match.IsCaseSensitive ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
-        return match.Mode switch
-        {
-            HeaderMatchMode.Exists => !StringValues.IsNullOrEmpty(values),
-            HeaderMatchMode.NotExists => StringValues.IsNullOrEmpty(values),
-            HeaderMatchMode.NotContains => !AnyValue(match, values, (value, wanted) => value.Contains(wanted, comparison)),
-            HeaderMatchMode.Contains => AnyValue(match, values, (value, wanted) => value.Contains(wanted, comparison)),
-            HeaderMatchMode.HeaderPrefix => AnyValue(match, values, (value, wanted) => value.StartsWith(wanted, comparison)),
-            _ => AnyValue(match, values, (value, wanted) => value.Equals(wanted, comparison)),
-        };
-    }
+        HeaderMatchMode.Exists => !StringValues.IsNullOrEmpty(values),
+        HeaderMatchMode.NotExists => StringValues.IsNullOrEmpty(values),
+        HeaderMatchMode.NotContains => !AnyValue(match, values),
+        _ => AnyValue(match, values),
+    };
 
-    private static bool AnyValue(HeaderMatch match, StringValues values, Func<string, string, bool> test)
+    private static bool AnyValue(HeaderMatch match, StringValues values)
     {
         // Cookie pairs are separated by semicolons, list members by commas, but not inside quotes.
         var separator = match.Name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? ';' : ',';
@@ -67,12 +61,23 @@ internal sealed class HeaderMatcherPolicy : MatcherPolicy, IEndpointComparerPoli
             {
                 foreach (var wanted in match.Values.AsSpan())
                 {
-                    if (test(value, wanted))
+                    if (Compare(match, value, wanted))
                         return true;
                 }
             }
         }
         return false;
+    }
+
+    private static bool Compare(HeaderMatch match, string value, string wanted)
+    {
+        var comparison = match.IsCaseSensitive ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase;
+        return match.Mode switch
+        {
+            HeaderMatchMode.Contains or HeaderMatchMode.NotContains => value.Contains(wanted, comparison),
+            HeaderMatchMode.HeaderPrefix => value.StartsWith(wanted, comparison),
+            _ => value.Equals(wanted, comparison),
+        };
     }
 }
 

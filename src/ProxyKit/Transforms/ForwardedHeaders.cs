@@ -45,9 +45,10 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
         else
             Leave(request, For, _for);
 
-        Put(request, Host, _host, incoming.Host.HasValue ? incoming.Host.ToUriComponent() : null);
+        var host = HostParts.Of(incoming.Host);
+        Put(request, Host, _host, host.Text);
         Put(request, Proto, _proto, incoming.Scheme);
-        Put(request, Port, _port, PortText(incoming.Host.Port ?? (incoming.IsHttps ? 443 : 80)));
+        Put(request, Port, _port, host.Port ?? (incoming.IsHttps ? "443" : "80"));
 
         // What an outer proxy and this app each took off the front of the path.
         var pathBase = incoming.PathBase.HasValue ? incoming.PathBase.ToUriComponent() : null;
@@ -82,12 +83,29 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
     internal static string? PeerAddress(IPAddress? address) =>
         address is { AddressFamily: AddressFamily.InterNetworkV6, IsIPv4MappedToIPv6: true } ? address.MapToIPv4().ToString() : address?.ToString();
 
-    private static string PortText(int port) => port switch
+    // Taken apart once: most requests name the same few hosts.
+    private sealed class HostParts(HostString host)
     {
-        443 => "443",
-        80 => "80",
-        _ => port.ToString(CultureInfo.InvariantCulture),
-    };
+        private static readonly HostParts?[] s_known = new HostParts?[64];
+
+        private readonly string? _value = host.Value;
+
+        public static HostParts Of(HostString host)
+        {
+            var value = host.Value;
+            ref var slot = ref s_known[value is { Length: > 0 } ? ((value.Length * 7) + value[0] + (value[^1] * 3)) & (s_known.Length - 1) : 0];
+            if (slot is { } known && known._value == value)
+                return known;
+            var parts = new HostParts(host);
+            if (value is null or { Length: <= 256 })
+                slot = parts;
+            return parts;
+        }
+
+        public string? Text { get; } = host.HasValue ? host.ToUriComponent() : null;
+
+        public string? Port { get; } = host.Port?.ToString(CultureInfo.InvariantCulture);
+    }
 }
 
 /// <summary>Forwarded (RFC 7239).</summary>

@@ -22,9 +22,19 @@ public class SchemaTests
         { "Match", typeof(RouteMatch) },
         { "HeaderMatch", typeof(HeaderMatch) },
         { "QueryParameterMatch", typeof(QueryParameterMatch) },
+        { "Split", typeof(SplitConfig) },
+        { "SplitCluster", typeof(SplitClusterConfig) },
+        { "CookieMatch", typeof(CookieMatch) },
+        { "SplitSticky", typeof(SplitStickyConfig) },
+        { "Mirror", typeof(MirrorConfig) },
         { "Cluster", typeof(ClusterConfig) },
+        { "Hash", typeof(HashConfig) },
         { "Destination", typeof(DestinationConfig) },
+        { "Limits", typeof(ConcurrencyLimitsConfig) },
         { "HttpRequest", typeof(HttpRequestConfig) },
+        { "SessionAffinity", typeof(SessionAffinityConfig) },
+        { "SessionAffinityCookie", typeof(SessionAffinityCookieConfig) },
+        { "SessionAffinityLearn", typeof(SessionAffinityLearnConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
@@ -41,7 +51,7 @@ public class SchemaTests
 
     // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline"];
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
     private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
@@ -99,6 +109,8 @@ public class SchemaTests
                 TimeSpan value => value == Timeout.InfiniteTimeSpan ? "infinite" : value.ToString(),
                 bool value => value ? "true" : "false",
                 int value => value.ToString(),
+                long value => value.ToString(),
+                double value => value.ToString(),
                 Enum value => value.ToString(),
                 _ => null,
             };
@@ -176,6 +188,10 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathRemovePrefx": "/a" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "RequestHeader": "A", "Set": "b", "Append": "c" } ] } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Transforms": [ { "PathPrefix": "/a", "Set": "b" } ] } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percent": 5 } ] } } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percentage": "5%" } ] } } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Mirror": { "Percentage": 5 } } } }""")]
+    [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Timeouts": { "Idle": "soon" } } } }""")]
@@ -233,8 +249,19 @@ public class SchemaTests
         yield return ("Routes/*/Match", Definition("Match"));
         yield return ("Routes/*/Match/Headers/*", Definition("HeaderMatch"));
         yield return ("Routes/*/Match/QueryParameters/*", Definition("QueryParameterMatch"));
+        yield return ("Routes/*/Split", Definition("Split"));
+        yield return ("Routes/*/Split/Clusters/*", Definition("SplitCluster"));
+        yield return ("Routes/*/Split/Clusters/*/Headers/*", Definition("HeaderMatch"));
+        yield return ("Routes/*/Split/Clusters/*/Cookies/*", Definition("CookieMatch"));
+        yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
+        yield return ("Routes/*/Mirror", Definition("Mirror"));
         yield return ("Clusters/*", Definition("Cluster"));
+        yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
+        yield return ("Clusters/*/Limits", Definition("Limits"));
+        yield return ("Clusters/*/SessionAffinity", Definition("SessionAffinity"));
+        yield return ("Clusters/*/SessionAffinity/Cookie", Definition("SessionAffinityCookie"));
+        yield return ("Clusters/*/SessionAffinity/Learn", Definition("SessionAffinityLearn"));
         yield return ("Clusters/*/HttpRequest", Definition("HttpRequest"));
         yield return ("Clusters/*/HealthCheck", Definition("HealthCheck"));
         yield return ("Clusters/*/HealthCheck/Active", Definition("ActiveHealthCheck"));

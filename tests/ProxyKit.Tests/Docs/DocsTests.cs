@@ -59,6 +59,8 @@ public class DocsTests
             global using Microsoft.Extensions.Hosting;
             global using Microsoft.Extensions.Logging;
             global using Microsoft.Extensions.Time.Testing;
+            global using Polly;
+            global using Polly.Retry;
             global using ProxyKit;
             global using ProxyKit.Testing;
             global using Xunit;
@@ -84,8 +86,12 @@ public class DocsTests
         Assert.Empty(await SchemaTests.ValidateAsync(section));
 
         await using var app = await ProxyApp.StartAsync(
-            services => services.AddReverseProxy().LoadFromConfig(
-                new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build().GetSection("ReverseProxy")),
+            services =>
+            {
+                services.AddReverseProxy().LoadFromConfig(
+                    new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(json))).Build().GetSection("ReverseProxy"));
+                services.AddProxyTestDestinations(new()); // health checks must not reach out
+            },
             app => app.MapReverseProxy());
         Assert.NotEmpty(app.Services.GetRequiredService<ProxyConfigMonitor>().Routes);
     }

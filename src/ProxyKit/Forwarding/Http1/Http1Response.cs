@@ -196,7 +196,10 @@ internal sealed partial class Http1Response(Http1Connection connection)
                 throw Invalid("a header name that is not a token");
             rule = HeaderRules.ForResponse(name);
         }
-        target.Add(name, value ?? Encoding.Latin1.GetString(valueBytes), rule);
+        target.Add(
+            name,
+            // Kestrel throws at controls; a lenient upstream's must not turn its whole response into an error.
+            value ?? RequestGuard.WithoutControls(Encoding.Latin1.GetString(valueBytes)), rule);
     }
 
     // RFC 9112 §6.3

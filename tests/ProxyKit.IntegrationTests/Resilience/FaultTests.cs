@@ -1,0 +1,101 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ProxyKit.IntegrationTests.Resilience;
+
+/// <summary>Six destinations of which four are broken, each in its own way, and a good one is killed and comes back: what clients see of it.</summary>
+public class FaultTests(ITestOutputHelper output)
+{
+    private const int Clients = 200, RequestsPerClient = 20;
+    private static readonly TimeSpan s_perTry = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, int> _sent = new();
+
+    [Fact]
+    public async Task Idempotent_requests_see_no_error_and_others_are_sent_at_most_once()
+    {
+        using var refusing = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        refusing.Bind(new IPEndPoint(IPAddress.Loopback, 0)); // bound, and not listening
+        await using var unavailable = Server("503 Service Unavailable");
+        await using var resetting = new RawUpstream(async connection =>
+        {
+            Count(await connection.ReadRequestAsync());
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nX-Hal");
+            connection.Reset();
+        });
+        await using var stalling = new RawUpstream(async connection =>
+        {
+            Count(await connection.ReadRequestAsync());
+            await connection.ClosedAsync();
+        });
+        await using var good = Server("200 OK");
+        var mortal = Server("200 OK");
+        var port = mortal.Port;
+        await using var proxy = await KestrelApp.StartAsync(
+            app => app.MapProxy("/{**path}", $"http://127.0.0.1:{((IPEndPoint)refusing.LocalEndPoint!).Port}", unavailable.Url, resetting.Url, stalling.Url, good.Url, mortal.Url)
+                .WithRetries(r => (r.MaxRetryAttempts, r.PerTryTimeout, r.BudgetRatio) = (6, s_perTry, 10)),
+            services => services.AddReverseProxy());
+        using var client = new HttpClient { BaseAddress = proxy.Address };
+        var errors = new ConcurrentBag<string>();
+        var latencies = new ConcurrentBag<TimeSpan>();
+        var done = 0;
+
+        var load = Enumerable.Range(0, Clients).Select(async c =>
+        {
+            for (var i = 0; i < RequestsPerClient; i++)
+            {
+                var isPost = (c + i) % 5 == 0;
+                using var request = new HttpRequestMessage(isPost ? HttpMethod.Post : i % 2 == 0 ? HttpMethod.Get : HttpMethod.Put, $"/{c}/{i}");
+                if (request.Method != HttpMethod.Get)
+                    request.Content = new StringContent($"body {c}/{i}");
+                var start = Stopwatch.GetTimestamp();
+                try
+                {
+                    using var response = await client.SendAsync(request, TestContext.Current.CancellationToken);
+                    if (!isPost && response.StatusCode != HttpStatusCode.OK)
+                        errors.Add($"{request.Method} /{c}/{i}: {(int)response.StatusCode}");
+                }
+                catch (HttpRequestException e)
+                {
+                    errors.Add($"{request.Method} /{c}/{i}: {e.Message}");
+                }
+                latencies.Add(Stopwatch.GetElapsedTime(start));
+                Interlocked.Increment(ref done);
+            }
+        }).ToArray();
+        await WhenAsync(() => Volatile.Read(ref done) > Clients * RequestsPerClient / 4);
+        await mortal.DisposeAsync();
+        await WhenAsync(() => Volatile.Read(ref done) > Clients * RequestsPerClient / 2);
+        await using var again = Server("200 OK", port);
+        await Task.WhenAll(load);
+
+        var sorted = latencies.Order().ToArray();
+        output.WriteLine($"{sorted.Length} requests, {errors.Count} errors; p50 {sorted[sorted.Length / 2].TotalMilliseconds:0} ms, p99 {sorted[sorted.Length * 99 / 100].TotalMilliseconds:0} ms, longest {sorted[^1].TotalMilliseconds:0} ms");
+        Assert.Empty(errors);
+        Assert.All(_sent.Where(s => s.Key.StartsWith("POST", StringComparison.Ordinal)), s => Assert.Equal(1, s.Value));
+        Assert.True(again.Requests.Count > 0, "The destination that came back gets no request.");
+    }
+
+    private RawUpstream Server(string status, int port = 0) => new(
+        async connection =>
+        {
+            while (true)
+            {
+                Count(await connection.ReadRequestAsync());
+                await connection.SendAsync($"HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nok");
+            }
+        },
+        port);
+
+    private void Count(string request) => _sent.AddOrUpdate(request[..request.IndexOf(" HTTP", StringComparison.Ordinal)], 1, static (_, count) => count + 1);
+
+    private static async Task WhenAsync(Func<bool> condition)
+    {
+        while (!condition())
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+    }
+}
