@@ -354,6 +354,21 @@ public class PassiveHealthTests
     }
 
     [Fact]
+    public async Task A_health_check_of_the_app_says_why_a_destination_is_out()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(
+            3, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } }, CircuitBreaker = new() { MinimumThroughput = 2, FailureStatuses = "599" } });
+        cluster.Answer(1, 599, 2);
+        cluster.Fail(0, 3);
+
+        var result = await new ProxyKit.Health.ClusterHealthCheck(cluster.Services.GetRequiredService<ProxyKit.Pipeline.ClusterDirectory>(), "c").CheckHealthAsync(
+            new() { Registration = new("c", _ => null!, null, null) }, TestContext.Current.CancellationToken);
+
+        Assert.Equal("Unhealthy: its circuit is open", result.Data["http://d1.test"]);
+        Assert.Equal($"Unhealthy: ejected until {cluster.Time.GetUtcNow() + TimeSpan.FromMinutes(1):u}", result.Data["http://d0.test"]);
+    }
+
+    [Fact]
     public async Task Failures_at_once_eject_once()
     {
         await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using ProxyKit.Tests.Health;
@@ -273,6 +274,19 @@ public class CircuitBreakerTests
         cluster.Fail(0, 4);
 
         Assert.Null(cluster.Pick());
+    }
+
+    [Fact]
+    public async Task Sessions_of_a_destination_that_is_tried_wait_their_turn_elsewhere()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(2, c => c with { CircuitBreaker = s_breaker, SessionAffinity = new() { Enabled = true, AffinityKeyName = "s" } });
+        Break(cluster);
+
+        var picked = Enumerable.Range(0, 10).Select(_ => new ProxyContext(new() { RouteId = "r" }, cluster.Cluster, 0) { AffinityStatus = AffinityStatus.Found, AffineDestination = cluster[0] }
+            .Pick(new DefaultHttpContext())).ToArray();
+
+        Assert.Single(picked, cluster[0]);
+        Assert.Equal(9, picked.Count(d => d == cluster[1]));
     }
 
     [Fact]
