@@ -80,7 +80,7 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
             return;
         if (_inARow > 0 && inARow >= _inARow)
         {
-            Eject(destination, EjectionReason.ConsecutiveFailures, $"{inARow} failures in a row");
+            Eject(destination, EjectionReason.ConsecutiveFailures, inARow == 1 ? "a failure" : $"{inARow} failures in a row");
             return;
         }
         if (_rate > 0 && record.Window.Sum(now) is var (all, failed) && all >= _config.MinimumRequests && failed >= _rate * all)

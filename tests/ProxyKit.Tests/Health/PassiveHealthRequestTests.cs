@@ -110,13 +110,15 @@ public class PassiveHealthRequestTests
         await using var app = await StartAsync(route => route.WithPassiveHealthChecks(1).WithTimeouts(t => t.FirstByte = t.Idle = TimeSpan.FromSeconds(5)));
         app.Services.GetRequiredService<IProxyControl>().SetMode(Pattern, "http://good.test", DestinationMode.Maintenance);
 
+        var body = new NeverStream();
         var request = app.Server.SendAsync(context =>
         {
             context.Request.Method = "POST";
             context.Request.Path = "/";
             context.Request.ContentLength = 10;
-            context.Request.Body = new NeverStream();
+            context.Request.Body = body;
         }, TestContext.Current.CancellationToken);
+        await body.Awaited;
         var answer = await app.AdvanceUntilAsync(request, TimeSpan.FromSeconds(1));
 
         Assert.Equal(StatusCodes.Status504GatewayTimeout, answer.Response.StatusCode);
@@ -211,6 +213,10 @@ public class PassiveHealthRequestTests
     /// <summary>A body of which nothing comes.</summary>
     private sealed class NeverStream : Stream
     {
+        private readonly TaskCompletionSource _awaited = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Awaited => _awaited.Task;
+
         public override bool CanRead => true;
 
         public override bool CanSeek => false;
@@ -223,6 +229,7 @@ public class PassiveHealthRequestTests
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
+            _awaited.TrySetResult();
             await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
             return 0;
         }
