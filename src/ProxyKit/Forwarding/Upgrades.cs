@@ -63,7 +63,7 @@ internal static class Upgrades
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The destination switched to a protocol that nobody asked for.");
 
         responseHeaders.Copy(context, upstreamResponse, new LocationRewriter(context, proxy, transforms));
-        proxy.Model.Affinity?.Deliver(context, proxy);
+        proxy.Model.Affinity?.Deliver(context, proxy, proxy.Destination);
         var headers = context.Response.Headers;
         headers.ContentLength = null;
         foreach (var transform in transforms.Response)

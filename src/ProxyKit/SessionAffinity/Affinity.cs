@@ -63,6 +63,15 @@ internal sealed class Affinity
             _services.Metrics.Rejected(proxy);
     }
 
+    /// <summary>Looks again: the request has waited for a destination, and there is a new verdict on the session's own, or a new configuration.</summary>
+    public void Reconsider(ProxyContext proxy)
+    {
+        if (proxy.AffineDestination is { } own)
+            proxy.AffinityStatus = _keyOf.ContainsKey(own) && IsUsable(own, proxy.Balancer) ? AffinityStatus.Found : AffinityStatus.Unavailable;
+        else if (proxy.AffinityStatus == AffinityStatus.None)
+            proxy.AffinityStatus = AffinityStatus.New;
+    }
+
     /// <summary>The next destination for this request: the session's own first, then what the balancer prefers, unless the session is worth nothing there.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
@@ -77,16 +86,18 @@ internal sealed class Affinity
     }
 
     /// <summary>Whether the request may go to no other destination than its session's.</summary>
-    public bool MustStay(ProxyContext proxy) => !_redistributes && proxy.AffinityStatus != AffinityStatus.New;
+    public bool MustStay(ProxyContext proxy) =>
+        !_redistributes && proxy.AffinityStatus is not (AffinityStatus.None or AffinityStatus.New);
 
     /// <summary>Ties the session to the destination that has answered. Called when the upstream's headers are copied to the response, transforms not yet applied.</summary>
-    public void Deliver(HttpContext context, ProxyContext proxy)
+    public void Deliver(HttpContext context, ProxyContext proxy, Destination? answered)
     {
         // None has, where a resilience pipeline of the user's came up with the answer.
-        if (proxy.Destination is not { } destination || !_keyOf.TryGetValue(destination, out var key))
+        if (answered is null || !_keyOf.TryGetValue(answered, out var key))
             return;
-        _keys.Send(context, key, isCurrent: ReferenceEquals(destination, proxy.AffineDestination));
-        _services.Metrics.Answered(proxy);
+        var isCurrent = ReferenceEquals(answered, proxy.AffineDestination);
+        _keys.Send(context, key, isCurrent);
+        _services.Metrics.Answered(proxy, isCurrent);
     }
 
     // What the balancer takes although it is unhealthy, for want of better, serves its sessions as well.

@@ -9,10 +9,10 @@ internal sealed class AffinityMetrics(IMeterFactory factory)
     private readonly Counter<long> _requests = factory.Create(ProxyMetrics.MeterName)
         .CreateCounter<long>("proxykit.affinity.requests", "{request}", "Requests to clusters with session affinity, by result.");
 
-    public void Answered(ProxyContext proxy)
+    public void Answered(ProxyContext proxy, bool isCurrent)
     {
         if (_requests.Enabled)
-            Add(proxy, ReferenceEquals(proxy.Destination, proxy.AffineDestination) ? "hit" : proxy.AffinityStatus == AffinityStatus.New ? "new" : "redistributed");
+            Add(proxy, isCurrent ? "hit" : proxy.AffinityStatus == AffinityStatus.New ? "new" : "redistributed");
     }
 
     public void Rejected(ProxyContext proxy)

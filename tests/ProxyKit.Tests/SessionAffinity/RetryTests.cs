@@ -7,7 +7,7 @@ namespace ProxyKit.Tests.SessionAffinity;
 /// <summary>Sessions and further attempts.</summary>
 public class RetryTests
 {
-    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan s_step = TimeSpan.FromMilliseconds(5);
 
     private readonly TestDestinations _destinations = AffinityApp.Destinations(AffinityApp.Answer);
 
@@ -73,13 +73,21 @@ public class RetryTests
     public async Task Without_a_session_the_winner_of_several_gets_it()
     {
         await using var app = await StartAsync(SessionAffinityFailurePolicy.Redistribute, route => route.WithHedging());
+        TestDestination[] others = [Map("b"), Map("c")];
         Map("a").Stall();
         Browser browser;
         Visit visit;
         do
         {
             browser = new Browser(app);
-            visit = await app.AdvanceUntilAsync(browser.GetAsync(), s_step);
+            var before = others.Sum(o => o.Requests);
+            var sent = browser.GetAsync();
+            while (others.Sum(o => o.Requests) == before)
+            {
+                app.Time.Advance(s_step);
+                await Task.Yield();
+            }
+            visit = await sent;
         }
         while (visit.Proxy.Attempts == 1);
 
@@ -95,7 +103,8 @@ public class RetryTests
         },
         app =>
         {
-            var route = app.MapProxy("/{**path}").WithSessionAffinity(o => o.FailurePolicy = failurePolicy);
+            var route = app.MapProxy("/{**path}").WithSessionAffinity(o => o.FailurePolicy = failurePolicy)
+                .WithTimeouts(t => t.FirstByte = TimeSpan.FromDays(10)); // the clock runs faster than the machine
             foreach (var name in AffinityApp.Names)
                 route.WithDestination($"http://{name}.test", d => d.Name = name);
             configure(route);
