@@ -293,6 +293,22 @@ public class PassiveHealthTests
     }
 
     [Fact]
+    public async Task A_destination_that_leaves_the_cluster_is_forgotten()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);
+        cluster.Fail(1, 3);
+        var gone = cluster[1];
+
+        cluster.Reload(1, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } } });
+        cluster.Time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Empty(cluster.Logged("DestinationReturned"));
+        cluster.Reload(2, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } } });
+
+        Assert.NotSame(gone, cluster[1]);
+        Assert.Equal(["d0", "d1"], cluster.Available);
+    }
+
+    [Fact]
     public async Task Switching_it_off_puts_everybody_back()
     {
         await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);
