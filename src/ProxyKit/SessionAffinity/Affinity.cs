@@ -77,9 +77,10 @@ internal sealed class Affinity
     {
         if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own))
         {
-            if (!own.IsFull)
+            if (own.IsFull)
+                proxy.Full.Add(own); // waited for, if there is nowhere else to go
+            else if (own.Circuit is not { } circuit || circuit.TryEnter())
                 return own;
-            proxy.Full.Add(own); // waited for, if there is nowhere else to go
         }
         return MustStay(proxy) ? null : proxy.Balancer.Pick(context, proxy);
     }
