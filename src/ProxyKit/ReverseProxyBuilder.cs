@@ -61,6 +61,14 @@ public sealed class ReverseProxyBuilder
         return this;
     }
 
+    /// <summary>Adds a source of destinations of your own; clusters refer to it by its name.</summary>
+    public ReverseProxyBuilder AddDestinationSource<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSource>()
+        where TSource : class, IDestinationSource
+    {
+        Services.AddSingleton<IDestinationSource, TSource>();
+        return this;
+    }
+
     /// <summary>Has the last word on the handler of each cluster, for what <see cref="HttpClientConfig"/> has no word for.</summary>
     public ReverseProxyBuilder ConfigureHttpHandler(Action<ClusterConfig, SocketsHttpHandler> configure)
     {

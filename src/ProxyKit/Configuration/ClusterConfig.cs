@@ -39,6 +39,9 @@ public sealed record ClusterConfig
     /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>
     public CircuitBreakerConfig? CircuitBreaker { get; init; }
 
+    /// <summary>How the destinations that are configured become the real ones. Default: null: they are the real ones.</summary>
+    public DiscoveryConfig? Discovery { get; init; }
+
     /// <summary>How long each phase of a request may take.</summary>
     public TimeoutConfig Timeouts { get; init; } = new();
 

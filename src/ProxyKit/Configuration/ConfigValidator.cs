@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -183,7 +184,7 @@ internal static class ClusterValidator
         var addresses = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var destination in cluster.Destinations)
         {
-            if (!DestinationAddress.TryParse(destination.Address, out _))
+            if (cluster.Discovery is null && !DestinationAddress.TryParse(destination.Address, out _))
                 errors.Add($"{where}: '{destination.Address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.");
             if (destination.Health is not null && !DestinationAddress.TryParse(destination.Health, out _))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{destination.Health}' is not an address. Allowed are {DestinationAddress.Allowed}.");
@@ -204,6 +205,7 @@ internal static class ClusterValidator
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
         CircuitBreakerValidator.Validate(where, cluster.CircuitBreaker, errors);
+        DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
         HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);

@@ -1,5 +1,6 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
+using ProxyKit.Discovery;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
@@ -113,6 +114,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),
+            Discovery = cluster.Section("Discovery", DiscoveryReader.Read),
             Resilience = cluster.Section("Resilience", ResilienceReader.Read),
             CircuitBreaker = cluster.Section("CircuitBreaker", CircuitBreakerReader.Read),
             Timeouts = timeouts,

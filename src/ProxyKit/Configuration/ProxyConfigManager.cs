@@ -14,7 +14,7 @@ internal sealed class ProxyConfigManager(
     IEnumerable<IProxyConfigSource> sources, IEnumerable<CodeCluster> codeClusters, CodeRoutes codeRoutes, ConfigValidator validator,
     HttpHandlerFactory handlers, ForwarderServices services, ClusterServices clusterServices, ProxyMetrics metrics, ProxyConfigMonitor monitor, ClusterDirectory directory) : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly Lock _lock = clusterServices.Updates;
     private readonly IProxyConfigSource[] _sources = [.. sources];
     private readonly Dictionary<string, Cluster> _clusters = new(StringComparer.OrdinalIgnoreCase);
     private Dictionary<string, ProxyRoute> _configured = new(StringComparer.OrdinalIgnoreCase);
@@ -74,6 +74,13 @@ internal sealed class ProxyConfigManager(
     {
         lock (_lock)
             clusterServices.Health.Stop();
+    }
+
+    /// <summary>Ends when all names have been resolved, or could not be, for the first time.</summary>
+    public Task ResolveAsync()
+    {
+        lock (_lock)
+            return Task.WhenAll(_clusters.Values.Select(c => c.Resolved));
     }
 
     public void Dispose()

@@ -8,10 +8,11 @@ namespace ProxyKit.Configuration;
 /// </summary>
 internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycleService
 {
-    public Task StartingAsync(CancellationToken cancellationToken)
+    public async Task StartingAsync(CancellationToken cancellationToken)
     {
         manager.Start();
-        return manager.WaitForHealthAsync(cancellationToken);
+        await manager.ResolveAsync().WaitAsync(cancellationToken);
+        await manager.WaitForHealthAsync(cancellationToken);
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -44,7 +44,7 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
 
     public static bool IsNeeded(ClusterModel model) =>
         model.Config.Limits is { MaxConcurrentRequests: not null } or { MaxConcurrentRequestsPerDestination: not null }
-        || model.Config.Destinations.Any(d => d.MaxConcurrentRequests is not null);
+        || model.Resolved.Any(d => d.MaxConcurrentRequests is not null);
 
     /// <summary>RFC 9110 §10.2.3; null for no such header.</summary>
     public static string? RetryAfter(ClusterConfig cluster)
@@ -170,7 +170,12 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
     private Admission Admit(HttpContext context, ProxyContext proxy)
     {
         // What has waited, or was held up before, sees what is in force now.
-        var balancer = proxy.Balancer = cluster.Balancer;
+        var balancer = cluster.Balancer;
+        if (proxy.Balancer != balancer)
+        {
+            proxy.Balancer = balancer;
+            balancer.Model.Affinity?.Reconsider(proxy);
+        }
         proxy.Full = default;
         var isFull = IsFull();
         if (isFull && balancer.Available.Length > 0)
@@ -197,7 +202,8 @@ internal sealed class ConcurrencyLimiter(Cluster cluster, ClusterModel model)
         for (var request = _queue.First; request is not null; request = request.Next)
         {
             // Most of those who cannot use it are told by a glance.
-            var mayUse = request.WaitsFor is { } only ? !only.IsFull : wasFull || (isAvailable && !request.Proxy.HasAttempted(destination));
+            var mayUse = request.WaitsFor is { } only ? !only.IsFull : wasFull
+                || ((isAvailable || request.Proxy.AffineDestination == destination) && !request.Proxy.HasAttempted(destination));
             if (mayUse && Examine(request))
                 break;
         }

@@ -47,8 +47,17 @@ internal sealed class HashRing
     /// <summary>The ring of these destinations; the previous one if it is the same.</summary>
     public static HashRing Of(IReadOnlyList<Destination> destinations, HashRing? previous)
     {
-        (string, int)[] members = [.. destinations.Select(d => (d.Config.Address.ToLowerInvariant(), d.Config.Weight))];
+        var addresses = new Dictionary<string, int>();
+        (string, int)[] members = [.. destinations.Select(d => (Identity(d), d.Config.Weight))];
         return previous is not null && previous._members.AsSpan().SequenceEqual(members) ? previous : new(members);
+
+        // Two names may be resolved to one address; their points must not be the same.
+        string Identity(Destination destination)
+        {
+            var address = destination.Config.Address.ToLowerInvariant();
+            var count = addresses[address] = addresses.GetValueOrDefault(address) + 1;
+            return count == 1 ? address : $"{address} {count}";
+        }
     }
 
     public int PointsOf(int member) => _counts[member];

@@ -1,3 +1,4 @@
+using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
@@ -10,6 +11,7 @@ namespace ProxyKit.Pipeline;
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
 internal sealed class Cluster
 {
+    private readonly ClusterDiscovery _discovery;
     private readonly Lock _lock = new();
     private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
@@ -24,6 +26,7 @@ internal sealed class Cluster
         HealthChecker = new(this, services.Health);
         _slowStart = new(this, services.Time);
         Ejections = new(this);
+        _discovery = new(this);
     }
 
     public string ClusterId { get; }
@@ -36,6 +39,9 @@ internal sealed class Cluster
 
     /// <summary>The destinations that passive health checks have ejected.</summary>
     public Ejections Ejections { get; }
+
+    /// <summary>Ends when each of its names has been resolved, or could not be, for the first time.</summary>
+    public Task Resolved => _discovery.Asked;
 
     public ClusterModel? Model => _balancer?.Model;
 
@@ -58,7 +64,7 @@ internal sealed class Cluster
                 _limiter = _anyLimiter ??= new(this, model);
             for (var i = 0; i < model.Destinations.Length; i++)
             {
-                var config = model.Config.Destinations[i];
+                var config = model.Resolved[i];
                 model.Destinations[i].Config = config;
                 model.Destinations[i].MaxConcurrentRequests = config.MaxConcurrentRequests ?? model.Config.Limits?.MaxConcurrentRequestsPerDestination;
             }
@@ -71,6 +77,14 @@ internal sealed class Cluster
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
         Services.Health.Follow(this);
+        _discovery.Follow(model.Config);
+    }
+
+    /// <summary>Puts in force what its names have been resolved to. Call it under <see cref="ClusterServices.Updates"/>.</summary>
+    public void Rebuild()
+    {
+        if (Model is { } model && Prepare(model.Config) is var next && !ReferenceEquals(next, model))
+            Commit(next);
     }
 
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
@@ -87,6 +101,7 @@ internal sealed class Cluster
     /// <summary>It is no longer configured, or the app ends: nothing begins any more, what idles is closed, requests under way finish.</summary>
     public void Close()
     {
+        _discovery.Stop();
         HealthChecker.Stop();
         AttemptObservers.Close(this);
         lock (_lock)
@@ -106,24 +121,30 @@ internal sealed class Cluster
     public ClusterModel Prepare(ClusterConfig config)
     {
         var old = Model;
-        if (old?.Config == config)
+        var resolved = _discovery.Resolve(config, old?.Resolved);
+        if (old?.Config == config && old.Resolved.Equals(resolved))
             return old;
 
-        var known = old?.Destinations.ToDictionary(d => d.Config.Address, StringComparer.OrdinalIgnoreCase) ?? [];
-        var destinations = config.Destinations.Select(d =>
+        var known = (old?.Destinations ?? []).ToLookup(d => d.Config.Address, StringComparer.OrdinalIgnoreCase);
+        var kept = new HashSet<Destination>();
+        var destinations = resolved.Select(d =>
         {
-            if (!known.TryGetValue(d.Address, out var destination))
+            // Names may share an address once they are resolved; each has its Host.
+            var same = known[d.Address].Where(k => !kept.Contains(k));
+            if ((same.FirstOrDefault(k => k.Config.Host == d.Host) ?? same.FirstOrDefault()) is { } destination)
             {
-                destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
-                Handlers.Register(destination.Target);
+                kept.Add(destination);
+                return destination;
             }
+            destination = new Destination(this, d, DestinationAddress.Parse(d.Address));
+            Handlers.Register(destination.Target);
             return destination;
         }).ToArray();
 
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
-            || config.Destinations.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.ContainsKey(d.Address)))
+            || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
             (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
         // Averages and budgets go on where what they belong to has not changed.
         var resilience = config.Resilience is null ? null
@@ -132,6 +153,7 @@ internal sealed class Cluster
         var policy = Services.Policy(config);
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
+            Resolved = resolved,
             Resilience = resilience,
             Observers = AttemptObservers.Create(this, config, policy, resilience),
             Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
@@ -148,6 +170,9 @@ internal sealed record ClusterModel(
 
     /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
     public Affinity? Affinity { get; init; }
+
+    /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
+    public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using ProxyKit.Diagnostics;
+using ProxyKit.Discovery;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Resilience;
@@ -10,7 +11,8 @@ namespace ProxyKit.Pipeline;
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
     IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
-    ConcurrencyMetrics concurrency, AffinityServices affinity, Microsoft.Extensions.Logging.ILoggerFactory loggers)
+    ConcurrencyMetrics concurrency, AffinityServices affinity, DiscoveryServices discovery,
+    Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
     // Of two with one name the one registered last, as everywhere in dependency injection.
     private readonly FrozenDictionary<string, ILoadBalancingPolicy> _policies = policies
@@ -19,6 +21,11 @@ internal sealed class ClusterServices(
     public IEnumerable<string> PolicyNames => _policies.Keys;
 
     public AffinityServices Affinity { get; } = affinity;
+
+    /// <summary>Held while clusters are prepared and committed: a reload and what a name has been resolved to come one after the other.</summary>
+    public Lock Updates { get; } = new();
+
+    public DiscoveryServices Discovery { get; } = discovery;
 
     public TimeProvider Time { get; } = time;
 

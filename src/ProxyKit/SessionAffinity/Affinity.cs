@@ -63,6 +63,15 @@ internal sealed class Affinity
             _services.Metrics.Rejected(proxy);
     }
 
+    /// <summary>Looks again: the request has waited for a destination, and there is a new verdict on the session's own, or a new configuration.</summary>
+    public void Reconsider(ProxyContext proxy)
+    {
+        if (proxy.AffineDestination is { } own)
+            proxy.AffinityStatus = _keyOf.ContainsKey(own) && IsUsable(own, proxy.Balancer) ? AffinityStatus.Found : AffinityStatus.Unavailable;
+        else if (proxy.AffinityStatus == AffinityStatus.None)
+            proxy.AffinityStatus = AffinityStatus.New;
+    }
+
     /// <summary>The next destination for this request: the session's own first, then what the balancer prefers, unless the session is worth nothing there.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {

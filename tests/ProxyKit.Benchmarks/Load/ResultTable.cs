@@ -5,13 +5,13 @@ namespace ProxyKit.Benchmarks.Load;
 /// <summary>Prints a scenario's results as a Markdown table.</summary>
 internal static class ResultTable
 {
-    private const string Reference = "yarp";
+    private const string Reference = "yarp", Balanced = "-balanced";
 
     private delegate string Cell(TargetResult result);
 
     public static void Write(TextWriter output, Scenario scenario, IReadOnlyList<TargetResult> results)
     {
-        var columns = Columns(scenario, results.FirstOrDefault(r => r.Name == Reference && r.Answered));
+        var columns = Columns(scenario, result => results.FirstOrDefault(r => r.Answered && r.Name == (result.Name.Contains(Balanced, StringComparison.Ordinal) ? Reference + Balanced : Reference)));
         var rows = new List<string[]> { columns.Select(c => c.Title).ToArray() };
         foreach (var result in results)
             rows.Add([.. columns.Select((column, i) => i == 0 || result.Answered ? column.Cell(result) : i == 1 ? "n/a" : "")]);
@@ -27,7 +27,7 @@ internal static class ResultTable
         output.Flush();
     }
 
-    private static (string Title, Cell Cell)[] Columns(Scenario scenario, TargetResult? reference)
+    private static (string Title, Cell Cell)[] Columns(Scenario scenario, Func<TargetResult, TargetResult?> reference)
     {
         const double gigabyte = 1 << 30, megabyte = 1e6;
         return
@@ -43,9 +43,9 @@ internal static class ResultTable
                 : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
             (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
             ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),
-            ("CPU / yarp", r => Ratio(r, reference, m => m.CpuSecondsPerRequest)),
-            ("alloc / yarp", r => Ratio(r, reference, m => m.AllocatedBytesPerRequest)),
-            (scenario.IsStream ? "MB/s / yarp" : "req/s / yarp", r => Ratio(r, reference, m => m.Load.RequestsPerSecond)),
+            ("CPU / yarp", r => Ratio(r, reference(r), m => m.CpuSecondsPerRequest)),
+            ("alloc / yarp", r => Ratio(r, reference(r), m => m.AllocatedBytesPerRequest)),
+            (scenario.IsStream ? "MB/s / yarp" : "req/s / yarp", r => Ratio(r, reference(r), m => m.Load.RequestsPerSecond)),
             ("failed", r => Number(r.Failures, 0)),
             ("others %", r => Number(r.Median(m => m.OtherCpuPercent), 0)),
         ];

@@ -13,7 +13,9 @@ internal static class TargetHost
             ["kestrel"] = KestrelTarget.Build,
             ["minimal"] = MinimalTarget.Build,
             ["proxykit"] = ProxyKitTarget.Build,
+            ["proxykit-balanced"] = ProxyKitBalancedTarget.Build,
             ["yarp"] = YarpTarget.Build,
+            ["yarp-balanced"] = YarpBalancedTarget.Build,
         };
 
     public static int Run(string name)

@@ -13,7 +13,7 @@ public class PackageTests
         using var folder = new TemporaryFolder();
         await RunningProgram.DotnetAsync(Repository.Root, "pack", "src/ProxyKit", "-c", "Release", "--artifacts-path", folder.Combine("artifacts"), "-nodeReuse:false");
         var feed = Repository.Path("tests", "packages");
-        var package = new DirectoryInfo(feed).GetFiles("ProxyKit.*.nupkg").MaxBy(f => f.LastWriteTimeUtc)!;
+        var package = Newest(feed, "ProxyKit");
         var version = Path.GetFileNameWithoutExtension(package.Name)["ProxyKit.".Length..];
 
         await CheckContentsAsync(package.FullName);
@@ -21,6 +21,52 @@ public class PackageTests
 
         await CheckAppAsync(folder, feed, version);
     }
+
+    [Theory]
+    [InlineData("ProxyKit.Dns", "DnsClient", "AddDnsSrv", "DnsSrv")]
+    [InlineData("ProxyKit.ServiceDiscovery", "Microsoft.Extensions.ServiceDiscovery", "AddServiceDiscovery", "ServiceDiscovery")]
+    public async Task A_package_beside_it_brings_it_along_and_what_it_is_for(string name, string dependency, string step, string source)
+    {
+        using var folder = new TemporaryFolder();
+        foreach (var project in new[] { "ProxyKit", name })
+            await RunningProgram.DotnetAsync(Repository.Root, "pack", $"src/{project}", "-c", "Release", "--artifacts-path", folder.Combine("artifacts"), "-nodeReuse:false");
+        var feed = Repository.Path("tests", "packages");
+        var package = Newest(feed, name);
+        var version = Path.GetFileNameWithoutExtension(package.Name)[(name.Length + 1)..];
+
+        using (var zip = await ZipFile.OpenReadAsync(package.FullName))
+        {
+            Assert.Superset(
+                new HashSet<string> { "README.md", "icon.png", $"lib/net10.0/{name}.dll", $"lib/net10.0/{name}.xml" }, zip.Entries.Select(e => e.FullName).ToHashSet());
+            var nuspec = new StreamReader(zip.GetEntry($"{name}.nuspec")!.Open()).ReadToEnd();
+            Assert.Contains($"<dependency id=\"ProxyKit\" version=\"{version}\"", nuspec);
+            Assert.Contains($"<dependency id=\"{dependency}\" ", nuspec);
+            Assert.Equal(2, nuspec.Split("<dependency ").Length - 1);
+        }
+        Assert.True(File.Exists(Path.ChangeExtension(package.FullName, ".snupkg")));
+
+        WriteProject(folder, feed, name, version);
+        folder.Write("Program.cs", $$"""
+            var builder = WebApplication.CreateSlimBuilder();
+            builder.WebHost.UseUrls("http://127.0.0.1:0");
+            builder.Services.AddReverseProxy().{{step}}();
+            await using var app = builder.Build();
+            app.MapProxy("/{**path}", "nonsense://").WithDiscovery("{{source}}");
+            try
+            {
+                await app.StartAsync();
+            }
+            catch (ProxyKit.ProxyConfigurationException e)
+            {
+                Console.WriteLine("refused: " + e.Message);
+            }
+            """);
+        // The source itself says what is wrong with that address.
+        Assert.Contains("'nonsense://' is not the name of ", await RunningProgram.DotnetAsync(folder.Path, "run", "--project", "Scratch.csproj"));
+    }
+
+    private static FileInfo Newest(string feed, string name) =>
+        new DirectoryInfo(feed).GetFiles($"{name}.*.nupkg").Where(f => char.IsAsciiDigit(f.Name[name.Length + 1])).MaxBy(f => f.LastWriteTimeUtc)!;
 
     private static async Task CheckContentsAsync(string package)
     {
@@ -44,27 +90,7 @@ public class PackageTests
 
     private static async Task CheckAppAsync(TemporaryFolder folder, string feed, string version)
     {
-        // The machine's own sources, and the folder that was packed into; packages go to a folder that has no older ProxyKit.
-        folder.Write("nuget.config", $"""
-            <configuration>
-              <packageSources>
-                <add key="proxykit" value="{feed}" />
-              </packageSources>
-            </configuration>
-            """);
-        folder.Write("Scratch.csproj", $"""
-            <Project Sdk="Microsoft.NET.Sdk.Web">
-              <PropertyGroup>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <RestorePackagesPath>$(MSBuildThisFileDirectory)packages</RestorePackagesPath>
-                <DefaultItemExcludes>$(DefaultItemExcludes);packages/**;artifacts/**</DefaultItemExcludes>
-              </PropertyGroup>
-              <ItemGroup>
-                <PackageReference Include="ProxyKit" Version="[{version}]" />
-              </ItemGroup>
-            </Project>
-            """);
+        WriteProject(folder, feed, "ProxyKit", version);
         folder.Write("Program.cs", """
             var behind = WebApplication.CreateSlimBuilder();
             behind.WebHost.UseUrls("http://127.0.0.1:0");
@@ -90,5 +116,30 @@ public class PackageTests
         var item = await RunningProgram.DotnetAsync(folder.Path, "msbuild", "Scratch.csproj", "-getItem:JsonSchemaSegment", "-nodeReuse:false");
         var segments = JsonNode.Parse(item)!["Items"]!["JsonSchemaSegment"]!.AsArray();
         Assert.Contains(segments, s => Path.GetFileName(s!["FullPath"]!.GetValue<string>()) == "ConfigurationSchema.json" && File.Exists(s["FullPath"]!.GetValue<string>()));
+    }
+
+    private static void WriteProject(TemporaryFolder folder, string feed, string name, string version)
+    {
+        // The machine's own sources, and the folder that was packed into; packages go to a folder that has no older ProxyKit.
+        folder.Write("nuget.config", $"""
+            <configuration>
+              <packageSources>
+                <add key="proxykit" value="{feed}" />
+              </packageSources>
+            </configuration>
+            """);
+        folder.Write("Scratch.csproj", $"""
+            <Project Sdk="Microsoft.NET.Sdk.Web">
+              <PropertyGroup>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <RestorePackagesPath>$(MSBuildThisFileDirectory)packages</RestorePackagesPath>
+                <DefaultItemExcludes>$(DefaultItemExcludes);packages/**;artifacts/**</DefaultItemExcludes>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="{name}" Version="[{version}]" />
+              </ItemGroup>
+            </Project>
+            """);
     }
 }

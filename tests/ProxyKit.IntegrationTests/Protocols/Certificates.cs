@@ -16,13 +16,14 @@ internal static class Certificates
     public static X509Certificate2 Loopback => s_loopback.Value;
 
     /// <summary>A certificate, with its key, for a server of this name (and of 127.0.0.1), or for a client.</summary>
-    public static X509Certificate2 Issue(string name)
+    public static X509Certificate2 Issue(string name, bool withAddress = true)
     {
         using var key = RSA.Create(2048);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
-        names.AddIpAddress(IPAddress.Loopback);
+        if (withAddress)
+            names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new("1.3.6.1.5.5.7.3.1"), new("1.3.6.1.5.5.7.3.2")], critical: false));
         using var bare = request.Create(Authority, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1), RandomNumberGenerator.GetBytes(8));

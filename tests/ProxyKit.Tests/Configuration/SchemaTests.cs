@@ -37,6 +37,7 @@ public class SchemaTests
         { "SessionAffinityLearn", typeof(SessionAffinityLearnConfig) },
         { "HealthCheck", typeof(HealthCheckConfig) },
         { "ActiveHealthCheck", typeof(ActiveHealthCheckConfig) },
+        { "Discovery", typeof(DiscoveryConfig) },
         { "PassiveHealthCheck", typeof(PassiveHealthCheckConfig) },
         { "Resilience", typeof(ResilienceConfig) },
         { "Retries", typeof(RetryConfig) },
@@ -269,6 +270,7 @@ public class SchemaTests
         yield return ("Clusters/*/HealthCheck/Passive/OutlierEjection", Definition("OutlierEjection"));
         yield return ("Clusters/*/CircuitBreaker", Definition("CircuitBreaker"));
         yield return ("Clusters/*/Timeouts", Definition("Timeouts"));
+        yield return ("Clusters/*/Discovery", Definition("Discovery"));
         yield return ("Clusters/*/HttpClient", Definition("HttpClient"));
         yield return ("Clusters/*/HttpClient/ClientCertificate", Definition("ClientCertificate"));
         yield return ("Clusters/*/HttpClient/WebProxy", Definition("WebProxy"));

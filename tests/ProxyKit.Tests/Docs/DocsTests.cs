@@ -46,6 +46,7 @@ public class DocsTests
             global using System.IO;
             global using System.Linq;
             global using System.Net.Http;
+            global using System.Net.Http.Json;
             global using System.Threading;
             global using System.Threading.Tasks;
             global using Microsoft.AspNetCore.Builder;

@@ -56,6 +56,13 @@ internal sealed class LimitedCluster : IDisposable
         return new(context, proxy, _services.GetRequiredService<ExchangeClock.Pool>());
     }
 
+    /// <summary>A request of a session that belongs to a destination.</summary>
+    public Request ArriveInSession(Destination own)
+    {
+        var proxy = new ProxyContext(s_route, Cluster, Time.GetTimestamp()) { AffinityStatus = AffinityStatus.Found, AffineDestination = own };
+        return new(new DefaultHttpContext(), proxy, _services.GetRequiredService<ExchangeClock.Pool>());
+    }
+
     public void Dispose() => _services.Dispose();
 
     internal sealed class Request : IDisposable

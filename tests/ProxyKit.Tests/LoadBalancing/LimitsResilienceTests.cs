@@ -57,10 +57,10 @@ public class LimitsResilienceTests
     [Fact]
     public async Task A_hedge_that_finds_no_place_leaves_it_to_the_first_attempt()
     {
-        var upstream = new SlowUpstream();
+        SlowUpstream[] upstreams = [new(), new()];
         var destinations = new TestDestinations();
-        destinations.Map("http://a.test", upstream);
-        destinations.Map("http://b.test", upstream);
+        destinations.Map("http://a.test", upstreams[0]);
+        destinations.Map("http://b.test", upstreams[1]);
         await using var app = await ProxyApp.StartAsync(
             services =>
             {
@@ -70,20 +70,26 @@ public class LimitsResilienceTests
             app => app.MapProxy("/{**path}", "http://a.test", "http://b.test").WithHedging().WithConcurrencyLimits(1)
                 .WithTimeouts(t => t.FirstByte = Timeout.InfiniteTimeSpan)); // the clock below runs as far as it takes
         using var hedges = new MetricCollector<long>(app.Services.GetRequiredService<IMeterFactory>(), "ProxyKit", "proxykit.hedges");
-        var requests = new[] { app.Client.GetAsync("/"), app.Client.GetAsync("/") };
-        await upstream.ReachedAsync(2);
+        var occupying = app.Client.PostAsync("/", null); // itself not hedged
+        while (upstreams.All(u => u.MostAtOnce == 0))
+            await Task.Yield();
+        var free = upstreams.Single(u => u.MostAtOnce == 0);
+        var hedged = app.Client.GetAsync("/");
+        await free.ReachedAsync();
 
-        while (hedges.GetMeasurementSnapshot().Count < 2)
+        while (hedges.GetMeasurementSnapshot().Count == 0)
         {
             app.Time.Advance(TimeSpan.FromMilliseconds(100));
             await Task.Yield();
         }
-        upstream.Open();
+        free.Open();
 
-        Assert.All(await Task.WhenAll(requests), r => Assert.Equal(HttpStatusCode.OK, r.StatusCode));
-        Assert.Equal(1, (await app.OutcomeAsync()).Attempts);
-        var outcome = await app.OutcomeAsync();
-        Assert.Equal((1, 0), (outcome.Attempts, outcome.Owner.Limiter!.ActiveRequests));
+        Assert.Equal(HttpStatusCode.OK, (await hedged).StatusCode);
+        Assert.Equal(1, (await app.OutcomeAsync()).Owner.Limiter!.ActiveRequests);
+        Assert.False(occupying.IsCompleted);
+        foreach (var upstream in upstreams)
+            upstream.Open();
+        Assert.Equal(HttpStatusCode.OK, (await occupying).StatusCode);
     }
 
     [Fact]
