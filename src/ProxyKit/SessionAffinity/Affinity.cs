@@ -75,8 +75,7 @@ internal sealed class Affinity
     /// <summary>The next destination for this request: the session's own first, then what the balancer prefers, unless the session is worth nothing there.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
-        // A request that has waited may find its destination down by now, or gone.
-        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own) && _keyOf.ContainsKey(own) && IsUsable(own, proxy.Balancer))
+        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own) && IsUsable(own, proxy.Balancer))
         {
             if (own.IsFull)
                 proxy.Full.Add(own); // waited for, if there is nowhere else to go
