@@ -101,6 +101,27 @@ public class CookieTests
     }
 
     [Fact]
+    public void One_that_comes_thousands_of_times_is_taken_off_all_the_same()
+    {
+        var line = "a=1; " + string.Concat(Enumerable.Repeat("k=x;", 8000)) + " b=2";
+        string? rest = null;
+
+        var thread = new Thread(() => rest = CookieHeader.Remove(line, "k"), 256 * 1024);
+        thread.Start();
+        thread.Join();
+
+        Assert.Equal("a=1; b=2", rest);
+    }
+
+    [Theory]
+    [InlineData("k=1", "")]
+    [InlineData("k=1; a=2", "a=2")]
+    [InlineData("a=2; k=1", "a=2")]
+    [InlineData("k=1; k=2; a=2;k=3; b=4", "a=2; b=4")]
+    [InlineData("a=2; kk=1; k", "a=2; kk=1; k")]
+    public void It_is_taken_off_the_request(string line, string rest) => Assert.Equal(rest, CookieHeader.Remove(line, "k").ToString());
+
+    [Fact]
     public async Task The_applications_own_cookies_stay()
     {
         await using var app = await AffinityApp.StartAsync(_ => { }, request =>
