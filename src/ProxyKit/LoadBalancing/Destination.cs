@@ -10,6 +10,7 @@ namespace ProxyKit;
 /// </summary>
 public sealed class Destination
 {
+    private readonly Lock _verdicts = new();
     private int _activeRequests;
     private int _maxConcurrentRequests = int.MaxValue;
     private DestinationHealth _active, _passive;
@@ -146,9 +147,15 @@ public sealed class Destination
 
     private void Change<T>(ref T verdict, T value)
     {
-        var before = Health;
-        verdict = value;
-        if ((before == DestinationHealth.Unhealthy) != (Health == DestinationHealth.Unhealthy))
+        bool hasChanged;
+        // Two verdicts that change at once must not both find that the other one has told it.
+        lock (_verdicts)
+        {
+            var before = Health;
+            verdict = value;
+            hasChanged = (before == DestinationHealth.Unhealthy) != (Health == DestinationHealth.Unhealthy);
+        }
+        if (hasChanged)
             Owner.Refresh();
     }
 
