@@ -123,8 +123,8 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
 
     private void ValidateRoute(string where, RouteConfig route, List<string> errors)
     {
-        if (route.Timeout is { } timeout && timeout <= TimeSpan.Zero && timeout != Timeout.InfiniteTimeSpan)
-            errors.Add($"{where}: Timeout is {timeout}; it must be positive, or -00:00:00.0010000 for none.");
+        if (route.Timeout is { } timeout && timeout != Timeout.InfiniteTimeSpan && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromMilliseconds(int.MaxValue)))
+            errors.Add($"{where}: Timeout is {timeout}; it must be positive and at most 24 days, or -00:00:00.0010000 for none.");
         if (route is { Timeout: not null, TimeoutPolicy: not null })
             errors.Add($"{where}: Timeout ({route.Timeout}) and TimeoutPolicy ('{route.TimeoutPolicy}') exclude each other.");
         if (route.MaxRequestBodySize is < -1)

@@ -10,7 +10,7 @@ internal static class ResilienceValidator
         if (resilience.Retries is { } retries)
         {
             Check(retries.MaxRetryAttempts is >= 1 and <= 16, nameof(retries.MaxRetryAttempts), retries.MaxRetryAttempts, "1 to 16");
-            Check(retries.PerTryTimeout is not { } perTry || perTry > TimeSpan.Zero, nameof(retries.PerTryTimeout), retries.PerTryTimeout, "positive");
+            Check(retries.PerTryTimeout is not { } perTry || (perTry > TimeSpan.Zero && perTry <= TimeSpan.FromMilliseconds(int.MaxValue)), nameof(retries.PerTryTimeout), retries.PerTryTimeout, "positive and at most 24 days");
             foreach (var status in retries.Statuses.Where(s => s is < 400 or > 599))
                 Check(false, nameof(retries.Statuses), status, "400 to 599");
             Check(retries.MaxBodySize >= 0, nameof(retries.MaxBodySize), retries.MaxBodySize, "0 or more bytes");

@@ -137,6 +137,8 @@ public class MisuseTests
     public static TheoryData<string, Action<ProxyRouteBuilder>, string> RouteMistakes => new()
     {
         { "timeout of nothing", r => r.WithTimeout(TimeSpan.Zero), "Timeout is 00:00:00; it must be positive" },
+        { "timeout that is for ever", r => r.WithTimeout(TimeSpan.MaxValue), "it must be positive and at most 24 days" },
+        { "time of an attempt that is for ever", r => r.WithRetries(o => o.PerTryTimeout = TimeSpan.MaxValue), "it must be positive and at most 24 days" },
         { "error page without file", r => r.WithErrorPage("502", "/no/such/file.html"), "the file '/no/such/file.html' for 502 does not exist" },
         { "error page for a success", r => r.WithErrorPage("200", typeof(MisuseTests).Assembly.Location), "'200' is not a status of 4xx or 5xx" },
         { "upgrade that is no token", r => r.WithUpgrades("web socket"), "'web socket' is not a protocol name" },
