@@ -182,7 +182,12 @@ internal sealed class Forwarder
             {
                 await run(new(context, message, destination, clock.Token));
                 if (context.Response.HasStarted || context.Response.StatusCode != StatusCodes.Status200OK)
+                {
+                    // Or a half-open circuit would wait for a request that never comes.
+                    attempt.Failure = new(ProxyError.RequestCreation, FailureClass.NothingSent, 0);
+                    Observe(attempt, proxy, _services.Clocks.Time.GetTimestamp());
                     return null;
+                }
             }
             if (_transforms.RequestDelegates.Length > 0)
                 clock.Touch(); // the time that the app's own code takes is not the upstream's

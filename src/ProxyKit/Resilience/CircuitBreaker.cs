@@ -26,6 +26,7 @@ internal sealed class CircuitBreaker : IDisposable
     private (double Rate, int Failures) _trip;
     private long _halfOpenSince, _lastProbe;
     private int _probes;
+    private bool _disposed;
 
     public CircuitBreaker(Destination destination, CircuitBreakerConfig config, TimeProvider time, DestinationEvents events)
     {
@@ -110,7 +111,12 @@ internal sealed class CircuitBreaker : IDisposable
     }
 
     /// <summary>It moves no more by itself.</summary>
-    public void Dispose() => _timer.Dispose();
+    public void Dispose()
+    {
+        lock (_lock)
+            _disposed = true;
+        _timer.Dispose();
+    }
 
     private void Count(bool failed)
     {
@@ -151,6 +157,9 @@ internal sealed class CircuitBreaker : IDisposable
 
     private void Open(string description)
     {
+        // Nobody would close it again: a request that began before a reload may still tell the old breaker.
+        if (_disposed)
+            return;
         _destination.CircuitState = CircuitState.Open;
         _timer.Change(Config.BreakDuration, Timeout.InfiniteTimeSpan);
         _events.CircuitOpened(_destination, Config.BreakDuration, description);

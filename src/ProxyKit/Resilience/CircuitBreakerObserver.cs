@@ -23,8 +23,8 @@ internal sealed class CircuitBreakerObserver(CircuitBreakerConfig config, Cluste
 
     public static void Detach(Destination destination)
     {
-        destination.Circuit?.Reset("it is configured otherwise");
         destination.Circuit?.Dispose();
+        destination.Circuit?.Reset("it is configured otherwise");
         destination.Circuit = null;
     }
 

@@ -1,8 +1,10 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
+using ProxyKit.Health;
 using ProxyKit.Tests.Health;
 
 namespace ProxyKit.Tests.Resilience;
@@ -182,6 +184,39 @@ public class CircuitBreakerTests
         Assert.Equal(CircuitState.HalfOpen, cluster[0].CircuitState);
         Assert.NotNull(cluster.Pick());
         Assert.Null(cluster.Pick());
+    }
+
+    [Fact]
+    public async Task A_request_that_a_transform_answers_makes_way_for_another_that_tries()
+    {
+        await using var app = await ResilienceApp.StartAsync(
+            route => route.WithCircuitBreaker(o => o.MinimumThroughput = 2).WithTransforms(t => t.OnRequest(context =>
+            {
+                if (context.HttpContext.Request.Path == "/denied")
+                    context.HttpContext.Response.StatusCode = 403;
+                return default;
+            })),
+            count: 1);
+        app.Upstreams[0].Refuse().Times(2);
+        await app.Client.GetAsync("/");
+        await app.Client.GetAsync("/");
+        app.App.Time.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.Equal(403, (int)(await app.Client.GetAsync("/denied")).StatusCode);
+        Assert.Equal(200, (int)(await app.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task One_that_is_no_longer_in_force_does_not_open()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(1, s_breaker);
+        var former = cluster[0].Circuit!;
+        cluster.Reload(1, c => c with { CircuitBreaker = s_breaker with { ProbeRequests = 2 } });
+
+        for (var i = 0; i < 4; i++)
+            former.Record(AttemptVerdict.Failure, TimeSpan.Zero);
+
+        Assert.Equal(CircuitState.Closed, cluster[0].CircuitState);
     }
 
     [Fact]
