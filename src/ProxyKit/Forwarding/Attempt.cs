@@ -57,9 +57,9 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     /// <summary>Frees what the attempt holds. The request's pipe is not read any more once this is done.</summary>
     public ValueTask EndAsync()
     {
-        if (_ended)
+        // Polly ends the losers of a hedge on threads of its own.
+        if (Interlocked.Exchange(ref _ended, true))
             return ValueTask.CompletedTask;
-        _ended = true;
         Response?.Dispose();
         Destination?.EndRequest();
         ProxyTracing.Stop(this);

@@ -12,11 +12,15 @@ internal sealed class AttemptSeries(
     /// <summary>A wait that a destination asks for and the request has no limit for; more is left to the client.</summary>
     private static readonly TimeSpan s_maxRetryAfter = TimeSpan.FromSeconds(10);
 
+    private const string TooLong = "The request's body is too long to be kept; it cannot be sent again.";
+
     public static readonly ResiliencePropertyKey<AttemptSeries> Key = new("ProxyKit.AttemptSeries");
 
     private readonly List<(Attempt Attempt, ExchangeClock Clock)> _attempts = [];
     private readonly ReplayBuffer _replay = new(resilience.Retries.MaxBodySize);
     private List<Task>? _running;
+    private Task? _trying;
+    private bool _isTrying;
     private readonly bool _isRepeatable = resilience.Retries.NonIdempotent || ClusterResilience.IsIdempotent(prepared.Method);
 
     public ProxyContext Proxy => proxy;
@@ -68,7 +72,8 @@ internal sealed class AttemptSeries(
 
     public bool IsRetryable(Attempt attempt)
     {
-        if (!CanSendAgain)
+        // A client that sends too slowly would be as slow elsewhere, and use up the budget.
+        if (!CanSendAgain || attempt.IsExcused)
             return false;
         if (attempt.Exception is null)
             return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
@@ -99,6 +104,11 @@ internal sealed class AttemptSeries(
                 attemptClock.CancelExchange();
             await Task.WhenAll(_running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        if (_trying is { IsCompleted: false }) // a strategy of the user's did not wait for it
+        {
+            _attempts[^1].Clock.CancelExchange();
+            await _trying.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
         foreach (var (attempt, attemptClock) in _attempts)
         {
             await attempt.EndAsync();
@@ -121,6 +131,9 @@ internal sealed class AttemptSeries(
 
     private async ValueTask<Outcome<AttemptResult>> TryOnceAsync(CancellationToken cancellationToken)
     {
+        // Between the decision to try again and the end of the last attempt, the body may have become too long to be kept.
+        if (!CanSendAgain)
+            return Outcome.FromResult(new AttemptResult(Failed(new IOException(TooLong)), this));
         var attempt = Create();
         await RunAsync(attempt, cancellationToken);
         return Outcome.FromResult(new AttemptResult(attempt, this));
@@ -230,15 +243,31 @@ internal sealed class AttemptSeries(
 
     private async ValueTask<HttpResponseMessage> TryMessageAsync(ResilienceContext resilienceContext)
     {
+        if (Interlocked.Exchange(ref _isTrying, true))
+            throw new InvalidOperationException("A resilience pipeline must not make attempts side by side; WithHedging does that.");
+        var trying = TryMessageOnceAsync(resilienceContext.CancellationToken);
+        _trying = trying;
+        try
+        {
+            return await trying;
+        }
+        finally
+        {
+            Volatile.Write(ref _isTrying, false);
+        }
+    }
+
+    private async Task<HttpResponseMessage> TryMessageOnceAsync(CancellationToken cancellationToken)
+    {
         if (_attempts.Count > 0)
         {
             var last = _attempts[^1].Attempt;
             await last.EndAsync();
             if (!CanSendAgain)
-                throw last.Exception ?? new InvalidOperationException("The request's body is too long to be kept; it cannot be sent again.");
+                throw last.Exception ?? new InvalidOperationException(TooLong);
         }
         var attempt = Create();
-        await RunAsync(attempt, resilienceContext.CancellationToken);
+        await RunAsync(attempt, cancellationToken);
         if (attempt.Exception is { } exception)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
         return attempt.Response?.Message ?? new HttpResponseMessage();

@@ -33,6 +33,32 @@ public class PipelineTests
     }
 
     [Fact]
+    public async Task It_does_not_make_attempts_side_by_side()
+    {
+        var hedged = new TaskCompletionSource();
+        await using var app = await ResilienceApp.StartAsync(route => route.WithResiliencePipeline(p => p
+            .AddHedging(new()
+            {
+                Delay = TimeSpan.Zero,
+                OnHedging = _ =>
+                {
+                    hedged.TrySetResult();
+                    return default;
+                },
+            })));
+        app.Upstreams[0].Stall();
+        using var leave = new CancellationTokenSource();
+
+        var response = app.Client.GetAsync("/", leave.Token);
+        await hedged.Task;
+        await leave.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => response);
+        Assert.All((await app.App.OutcomeAsync()).AvailableDestinations, d => Assert.Equal(0, d.ActiveRequests));
+        Assert.Equal([1, 0, 0], app.Requests);
+    }
+
+    [Fact]
     public async Task What_fails_in_the_end_is_answered_as_ever()
     {
         await using var app = await ResilienceApp.StartAsync(route => route.WithResiliencePipeline(p => p.AddRetry(s_retry)));

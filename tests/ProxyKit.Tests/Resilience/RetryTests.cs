@@ -1,7 +1,10 @@
+using System.Diagnostics.Metrics;
 using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using ProxyKit.Testing;
 
 namespace ProxyKit.Tests.Resilience;
 
@@ -237,6 +240,56 @@ public class RetryTests
     }
 
     [Fact]
+    public async Task A_body_that_becomes_too_long_while_it_is_to_be_sent_again_is_not_sent_without_its_beginning()
+    {
+        var early = new EarlyAnswer();
+        var other = new Recorder();
+        var more = new TaskCompletionSource();
+        var destinations = new TestDestinations();
+        destinations.Map("http://u0.test", early);
+        destinations.Map("http://u1.test", other.Handle);
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                services.AddProxyTestDestinations(destinations);
+            },
+            app => app.MapProxy("/{**path}", "http://u0.test", "http://u1.test").WithLoadBalancing(LoadBalancingPolicies.First).WithRetries(r => r.MaxBodySize = 1000));
+        using var retrying = new MeterListener();
+        var meters = app.Services.GetRequiredService<IMeterFactory>();
+        retrying.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Meter.Scope == meters && instrument.Name == "proxykit.retries")
+                listener.EnableMeasurementEvents(instrument);
+        };
+        retrying.SetMeasurementEventCallback<long>((_, _, _, _) =>
+        {
+            // It has just been decided; now the rest comes.
+            more.SetResult();
+            early.Sending.Wait();
+        });
+        retrying.Start();
+
+        var response = await app.Client.PutAsync("/", new Paused("head", more.Task, new string('b', 2000)));
+
+        Assert.Empty(other.Requests);
+        Assert.Equal(502, (int)response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_client_that_sends_too_slowly_does_not_use_up_the_retries_of_others()
+    {
+        await using var app = await ResilienceApp.StartAsync(route => route.WithRetries(r => r.PerTryTimeout = TimeSpan.FromSeconds(1)));
+        var more = new TaskCompletionSource();
+
+        var response = await app.App.AdvanceUntilAsync(app.Client.PutAsync("/", new Paused("head", more.Task, "tail")), s_step);
+        more.SetResult();
+
+        Assert.Equal(504, (int)response.StatusCode);
+        Assert.Equal(1, (await app.App.OutcomeAsync()).Attempts);
+    }
+
+    [Fact]
     public async Task A_body_that_nobody_has_read_yet_can_go_elsewhere_however_long()
     {
         await using var app = await ResilienceApp.StartAsync(route => route.WithRetries(r => r.MaxBodySize = 10));
@@ -391,10 +444,52 @@ public class RetryTests
 
         Assert.Collection(error.Errors,
             e => Assert.EndsWith("Resilience.Retries.MaxRetryAttempts is 0; it must be 1 to 16.", e, StringComparison.Ordinal),
-            e => Assert.EndsWith("Resilience.Retries.PerTryTimeout is 00:00:00; it must be positive.", e, StringComparison.Ordinal),
+            e => Assert.EndsWith("Resilience.Retries.PerTryTimeout is 00:00:00; it must be positive and at most 24 days.", e, StringComparison.Ordinal),
             e => Assert.EndsWith("Resilience.Retries.Statuses is 200; it must be 400 to 599.", e, StringComparison.Ordinal),
             e => Assert.EndsWith("Resilience.Retries.BudgetRatio is -1; it must be 0 to 10.", e, StringComparison.Ordinal),
             e => Assert.EndsWith("Resilience.Hedging.Percentile is 95; it must be 0.5 to 0.999.", e, StringComparison.Ordinal),
             e => Assert.EndsWith("Resilience.Hedging.MaxHedgedAttempts is 9; it must be 1 to 5.", e, StringComparison.Ordinal));
+    }
+
+    /// <summary>Answers 503 when it has the first of the body, and reads on.</summary>
+    private sealed class EarlyAnswer : HttpMessageHandler
+    {
+        public Task Sending { get; private set; } = Task.CompletedTask;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var sink = new Sink();
+            Sending = request.Content!.CopyToAsync(sink, CancellationToken.None);
+            await sink.Written.Task;
+            return new(HttpStatusCode.ServiceUnavailable);
+        }
+
+        private sealed class Sink : MemoryStream
+        {
+            public TaskCompletionSource Written { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+            public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+            {
+                Written.TrySetResult();
+                return ValueTask.CompletedTask;
+            }
+        }
+    }
+
+    private sealed class Paused(string head, Task pause, string tail) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(head));
+            await stream.FlushAsync();
+            await pause;
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(tail));
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 }
