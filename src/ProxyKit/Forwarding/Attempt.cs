@@ -49,7 +49,8 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     {
         Destination = destination;
         StartTimestamp = timestamp;
-        proxy.Destination = destination;
+        if (!proxy.IsDecided) // by another of several
+            proxy.Destination = destination;
         proxy.Attempts++;
         proxy.RequestBodyBytes = 0;
     }
