@@ -55,7 +55,7 @@ internal static class HeaderRules
         }.Select(name => (Name: name, Rule: HeaderRule.Special)))
         .ToFrozenDictionary(pair => pair.Name, pair => pair.Rule, StringComparer.OrdinalIgnoreCase);
 
-    private static readonly RequestHeaderName?[] s_described = new RequestHeaderName?[256];
+    private static readonly RequestHeaderName?[] s_described = new RequestHeaderName?[512];
 
     // Fields that a client could otherwise strip from under the upstream by nominating them in Connection.
     private static readonly FrozenSet<string> s_notNominable = FrozenSet.ToFrozenSet(
@@ -66,7 +66,8 @@ internal static class HeaderRules
     /// <summary>What there is to know of a request header's name. Those that clients send are few, so the last ones are remembered.</summary>
     public static RequestHeaderName Describe(string name)
     {
-        ref var slot = ref s_described[((name.Length * 31) + (name[0] * 7) + name[^1]) & (s_described.Length - 1)];
+        // The names that browsers send fall into slots of their own.
+        ref var slot = ref s_described[((name.Length * 31) + (name[0] * 5) + (name[name.Length / 2] * 13) + (name[name.Length > 1 ? ^2 : ^1] * 11) + name[^1]) & (s_described.Length - 1)];
         if (slot is { } known && known.Name == name)
             return known;
         var described = new RequestHeaderName(name, ForRequest(name), Tokens.IsToken(name), name.AsSpan().ContainsAny('_', '.'));

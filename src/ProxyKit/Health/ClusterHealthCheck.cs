@@ -34,8 +34,13 @@ internal sealed class ClusterHealthCheck(ClusterDirectory clusters, string? clus
     private static string Describe(Destination destination)
     {
         var text = destination.Health.ToString();
-        if (destination is { Health: DestinationHealth.Unhealthy, ProbeFailure: { } failure })
-            text += $": {failure}";
+        if (destination.Health == DestinationHealth.Unhealthy && Reason(destination) is { } reason)
+            text += $": {reason}";
         return destination.Mode == DestinationMode.Ready ? text : $"{text} ({destination.Mode})";
     }
+
+    private static string? Reason(Destination destination) =>
+        destination.ActiveHealth == DestinationHealth.Unhealthy ? destination.ProbeFailure
+        : destination.EjectedUntil is { } until ? $"ejected until {until:u}"
+        : "its circuit is open";
 }

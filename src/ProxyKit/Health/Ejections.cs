@@ -99,6 +99,16 @@ internal sealed class Ejections(Cluster cluster)
         }
     }
 
+    /// <summary>It has left the cluster.</summary>
+    public void Forget(Destination destination)
+    {
+        lock (_lock)
+        {
+            destination.Passive?.Ejection?.Dispose();
+            destination.Passive = null;
+        }
+    }
+
     /// <summary>Whoever is ejected stays so, for whom it no longer matters.</summary>
     public void Close()
     {

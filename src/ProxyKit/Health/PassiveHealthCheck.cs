@@ -8,7 +8,6 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
 {
     private readonly Cluster _cluster;
     private readonly TimeProvider _time;
-    private readonly PassiveHealthCheckConfig _config;
     private readonly StatusRanges? _failures;
     private readonly OutlierDetector? _outliers;
     private readonly int _inARow;
@@ -18,23 +17,25 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
     {
         _cluster = cluster;
         _time = cluster.Services.Time;
-        _config = config;
-        _failures = StatusRanges.Parse(_config.FailureStatuses);
-        if (_config.OutlierEjection is { } outliers)
+        Config = config;
+        _failures = StatusRanges.Parse(Config.FailureStatuses);
+        if (Config.OutlierEjection is { } outliers)
             _outliers = new(cluster, this, outliers);
-        if (_config.Policy != PassiveHealthPolicy.TransportFailureRate)
-            _inARow = _config.ConsecutiveFailures;
-        if (_config.Policy != PassiveHealthPolicy.ConsecutiveFailures)
-            _rate = _config.FailureRate;
+        if (Config.Policy != PassiveHealthPolicy.TransportFailureRate)
+            _inARow = Config.ConsecutiveFailures;
+        if (Config.Policy != PassiveHealthPolicy.ConsecutiveFailures)
+            _rate = Config.FailureRate;
     }
+
+    public PassiveHealthCheckConfig Config { get; }
 
     /// <summary>Begins with these destinations, of which some are known.</summary>
     public void Attach(Destination[] destinations)
     {
         foreach (var destination in destinations)
         {
-            destination.Passive ??= new(new(_config.Window, _time));
-            destination.Passive.Use(_config.Window, _time);
+            destination.Passive ??= new(new(Config.Window, _time));
+            destination.Passive.Use(Config.Window, _time);
         }
     }
 
@@ -68,7 +69,7 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
         Failed(destination, record, requests: 0);
     }
 
-    public void Eject(Destination destination, EjectionReason reason, string description) => _cluster.Ejections.Eject(destination, _config, reason, description);
+    public void Eject(Destination destination, EjectionReason reason, string description) => _cluster.Ejections.Eject(destination, Config, reason, description);
 
     private void Failed(Destination destination, PassiveRecord record, uint requests)
     {
@@ -80,10 +81,10 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
             return;
         if (_inARow > 0 && inARow >= _inARow)
         {
-            Eject(destination, EjectionReason.ConsecutiveFailures, $"{inARow} failures in a row");
+            Eject(destination, EjectionReason.ConsecutiveFailures, inARow == 1 ? "a failure" : $"{inARow} failures in a row");
             return;
         }
-        if (_rate > 0 && record.Window.Sum(now) is var (all, failed) && all >= _config.MinimumRequests && failed >= _rate * all)
-            Eject(destination, EjectionReason.FailureRate, $"{failed} of {all} requests in {_config.Window} failed");
+        if (_rate > 0 && record.Window.Sum(now) is var (all, failed) && all >= Config.MinimumRequests && failed >= _rate * all)
+            Eject(destination, EjectionReason.FailureRate, $"{failed} of {all} requests in {Config.Window} failed");
     }
 }

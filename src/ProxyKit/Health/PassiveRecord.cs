@@ -55,5 +55,6 @@ internal sealed class PassiveRecord(FailureWindow window)
         Volatile.Write(ref _failuresInARow, 0);
         Window.Clear();
         TakeForComparison();
+        QuietUntil = 0;
     }
 }

@@ -42,7 +42,7 @@ internal sealed class HashPolicy : ILoadBalancingPolicy
                 while (_members[member] != set.Available[i])
                     member++;
                 _weights[member] = set.WeightOf(i);
-                _points[member] = (int)Math.Ceiling(_ring.PointsOf(member) * Math.Min(1, _weights[member] / _members[member].Config.Weight));
+                _points[member] = (int)Math.Ceiling(_ring.PointsOf(member) * Math.Min(1, _weights[member] / _members[member].Weight));
             }
             if (_config.BoundedLoadFactor is { } factor)
             {

@@ -48,7 +48,7 @@ internal sealed class HashRing
     public static HashRing Of(IReadOnlyList<Destination> destinations, HashRing? previous)
     {
         var addresses = new Dictionary<string, int>();
-        (string, int)[] members = [.. destinations.Select(d => (Identity(d), d.Config.Weight))];
+        (string, int)[] members = [.. destinations.Select(d => (Identity(d), d.Weight))];
         return previous is not null && previous._members.AsSpan().SequenceEqual(members) ? previous : new(members);
 
         // Two names may be resolved to one address; their points must not be the same.

@@ -6,7 +6,7 @@ namespace ProxyKit.Pipeline;
 /// <summary>Who watches a cluster's attempts. Observers belong to a configuration; what they have seen belongs to the destinations.</summary>
 internal static class AttemptObservers
 {
-    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ILoadBalancingPolicy policy, ClusterResilience? resilience)
+    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ILoadBalancingPolicy policy, ClusterResilience? resilience, ClusterModel? old)
     {
         var observers = new List<IAttemptObserver>();
         if (policy is IAttemptObserver watches)
@@ -14,7 +14,11 @@ internal static class AttemptObservers
         if (resilience?.Observer is { } latency)
             observers.Add(latency);
         if (config.HealthCheck.Passive.Enabled)
-            observers.Add(new PassiveHealthCheck(cluster, config.HealthCheck.Passive));
+        {
+            // Configured alike it goes on, lest a cluster whose names are resolved every few seconds never comes to compare its destinations.
+            observers.Add(old?.Observers.OfType<PassiveHealthCheck>().FirstOrDefault(c => c.Config == config.HealthCheck.Passive)
+                ?? new PassiveHealthCheck(cluster, config.HealthCheck.Passive));
+        }
         if (config.CircuitBreaker is { } breaker)
             observers.Add(new CircuitBreakerObserver(breaker, cluster.Services));
         return [.. observers];
@@ -27,6 +31,11 @@ internal static class AttemptObservers
         {
             (observer as PassiveHealthCheck)?.Attach(model.Destinations);
             (observer as CircuitBreakerObserver)?.Attach(model.Destinations);
+        }
+        foreach (var gone in (cluster.Model?.Destinations ?? []).Except(model.Destinations))
+        {
+            cluster.Ejections.Forget(gone);
+            gone.Circuit?.Dispose();
         }
         foreach (var destination in model.Destinations)
         {

@@ -155,7 +155,7 @@ internal sealed class Cluster
         {
             Resolved = resolved,
             Resilience = resilience,
-            Observers = AttemptObservers.Create(this, config, policy, resilience),
+            Observers = AttemptObservers.Create(this, config, policy, resilience, old),
             Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }

@@ -68,10 +68,11 @@ internal sealed class CircuitBreaker : IDisposable
             var probes = Volatile.Read(ref _probes);
             if (probes < Config.ProbeRequests)
             {
-                if (Interlocked.CompareExchange(ref _probes, probes + 1, probes) != probes)
-                    continue;
+                // First the time: whoever finds all taken by then must not find an old one.
                 Volatile.Write(ref _lastProbe, _time.GetTimestamp());
-                return true;
+                if (Interlocked.CompareExchange(ref _probes, probes + 1, probes) == probes)
+                    return true;
+                continue;
             }
             // Probes that hang must not keep the destination out for ever.
             if (!IsOverdue(lastProbe))

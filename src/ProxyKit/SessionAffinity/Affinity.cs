@@ -75,11 +75,12 @@ internal sealed class Affinity
     /// <summary>The next destination for this request: the session's own first, then what the balancer prefers, unless the session is worth nothing there.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
-        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own))
+        if (proxy is { AffinityStatus: AffinityStatus.Found, AffineDestination: { } own } && !proxy.HasAttempted(own) && IsUsable(own, proxy.Balancer))
         {
-            if (!own.IsFull)
+            if (own.IsFull)
+                proxy.Full.Add(own); // waited for, if there is nowhere else to go
+            else if (own.Circuit is not { } circuit || circuit.TryEnter())
                 return own;
-            proxy.Full.Add(own); // waited for, if there is nowhere else to go
         }
         return MustStay(proxy) ? null : proxy.Balancer.Pick(context, proxy);
     }

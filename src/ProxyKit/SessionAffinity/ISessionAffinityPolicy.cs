@@ -43,14 +43,14 @@ public abstract class SessionAffinityKeys
     protected SessionAffinityConfig Config { get; }
 
     /// <summary>
-    /// The key of a destination, asked once for each. By default a hash of cluster, name and address (an HMAC if there is a <see cref="SessionAffinityConfig.Secret"/>):
+    /// The key of a destination, asked once for each. By default a hash of cluster, address and host (an HMAC if there is a <see cref="SessionAffinityConfig.Secret"/>):
     /// 22 characters of base64url, the same on every proxy instance with the same configuration.
     /// </summary>
     public virtual string KeyOf(Destination destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        // Name and address: a name that passes to another server (an index in a list, say) must not take sessions with it.
-        var text = $"{Cluster.ClusterId.ToUpperInvariant()}\n{destination.Config.Name}\n{destination.Target.Prefix}";
+        // Not the name: one that passes to another server (an index in a list, say) must not take sessions with it, and discovery may number servers as they come.
+        var text = $"{Cluster.ClusterId.ToUpperInvariant()}\n{destination.Target.Prefix}\n{destination.Config.Host?.ToUpperInvariant()}";
         Span<byte> hash = stackalloc byte[HMACSHA256.HashSizeInBytes];
         HMACSHA256.HashData(Encoding.UTF8.GetBytes(Config.Secret ?? ""), Encoding.UTF8.GetBytes(text), hash);
         return Base64Url.EncodeToString(hash[..16]);

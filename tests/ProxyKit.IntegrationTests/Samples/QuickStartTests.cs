@@ -1,6 +1,4 @@
-using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Text.RegularExpressions;
 
 namespace ProxyKit.IntegrationTests.Samples;
@@ -12,12 +10,8 @@ public class QuickStartTests
     [Fact]
     public async Task Every_address_that_it_prints_works()
     {
-        var port = FreePorts();
-        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name; // bin/Debug/net10.0
-        await using var sample = RunningProgram.Start(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Repository.Root,
-            Repository.Path("samples", "QuickStart", "bin", configuration, "net10.0", "QuickStart.dll"), "--port", port.ToString(CultureInfo.InvariantCulture));
-        await sample.WaitForAsync("Ctrl\\+C ends it");
+        var port = Sample.FreePorts(0, 1, 2, 9); // on the last of which nothing listens
+        await using var sample = await Sample.StartAsync("QuickStart", port);
         var addresses = Regex.Matches(sample.Output, @"curl -i (http://\S+)").Select(m => m.Groups[1].Value).ToArray();
         var origin = $"http://localhost:{port}";
         using var client = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, UseCookies = false });
@@ -42,30 +36,5 @@ public class QuickStartTests
         using var broken = await client.GetAsync($"{origin}/broken/");
         Assert.Equal(HttpStatusCode.BadGateway, broken.StatusCode);
         Assert.Contains("error=connection_refused", Assert.Single(broken.Headers.GetValues("Proxy-Status")));
-    }
-
-    // A port with its two neighbours, and the one nine above it, on which nothing must listen.
-    private static int FreePorts()
-    {
-        while (true)
-        {
-            var port = Random.Shared.Next(20000, 32000);
-            if (new[] { 0, 1, 2, 9 }.All(offset => IsFree(port + offset)))
-                return port;
-        }
-    }
-
-    private static bool IsFree(int port)
-    {
-        try
-        {
-            using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-            socket.Bind(new IPEndPoint(IPAddress.IPv6Any, port));
-            return true;
-        }
-        catch (SocketException)
-        {
-            return false;
-        }
     }
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.Diagnostics.Metrics.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using System.Diagnostics.Metrics;
 using static ProxyKit.Tests.Health.ProbedApp;
@@ -211,16 +212,24 @@ public class ActiveHealthCheckTests
         Assert.False(app.Clock.HasSleeps);
     }
 
-    [Fact]
-    public async Task Probing_ends_with_the_app()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Probing_ends_with_the_app(bool isStopped)
     {
-        var app = await StartOneAsync(Check);
-        await app.DisposeAsync();
+        await using var app = new ProbedApp();
+        var handler = new EndlessHandler();
+        app.Map("a", handler);
+        await app.StartAsync(Cluster(Check, "a"));
+        await handler.Reached.Task;
 
-        app.Clock.Advance(Interval);
+        if (isStopped)
+            await app.App.Services.GetRequiredService<IHost>().StopAsync(TestContext.Current.CancellationToken);
+        else
+            await app.DisposeAsync();
 
+        Assert.True(handler.IsEnded);
         Assert.False(app.Clock.HasSleeps);
-        Assert.Single(app.Probes("a"));
     }
 
     [Fact]

@@ -140,6 +140,23 @@ public class OutlierEjectionTests
         Assert.Equal(["d1", "d2", "d3", "d4"], cluster.Available);
     }
 
+    [Fact]
+    public async Task A_reload_that_does_not_touch_it_neither_delays_nor_forgets()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(5, s_outliers);
+
+        for (var second = 0; second < 10; second++)
+        {
+            for (var i = 0; i < 5; i++)
+                Requests(cluster, i, 10, failures: i == 0 ? 10 : 0);
+            cluster.Reload(6 + second, c => c with { HealthCheck = new() { Passive = s_outliers with { Enabled = true } } });
+            Assert.Contains("d0", cluster.Available);
+            cluster.Time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.DoesNotContain("d0", cluster.Available);
+    }
+
     private static void Requests(WatchedCluster cluster, int destination, int requests, int failures)
     {
         cluster.Answer(destination, 500, failures);

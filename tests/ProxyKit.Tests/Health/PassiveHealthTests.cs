@@ -293,6 +293,22 @@ public class PassiveHealthTests
     }
 
     [Fact]
+    public async Task A_destination_that_leaves_the_cluster_is_forgotten()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);
+        cluster.Fail(1, 3);
+        var gone = cluster[1];
+
+        cluster.Reload(1, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } } });
+        cluster.Time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Empty(cluster.Logged("DestinationReturned"));
+        cluster.Reload(2, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } } });
+
+        Assert.NotSame(gone, cluster[1]);
+        Assert.Equal(["d0", "d1"], cluster.Available);
+    }
+
+    [Fact]
     public async Task Switching_it_off_puts_everybody_back()
     {
         await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);
@@ -351,6 +367,21 @@ public class PassiveHealthTests
         Assert.Equal(["http://d0.test consecutive_failures", "http://d1.test failure_rate"],
             ejections.GetMeasurementSnapshot().Select(m => $"{m.Tags["proxykit.destination"]} {m.Tags["reason"]}"));
         Assert.All(ejections.GetMeasurementSnapshot(), m => Assert.Equal("c", m.Tags["proxykit.cluster"]));
+    }
+
+    [Fact]
+    public async Task A_health_check_of_the_app_says_why_a_destination_is_out()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(
+            3, c => c with { HealthCheck = new() { Passive = s_inARow with { Enabled = true } }, CircuitBreaker = new() { MinimumThroughput = 2, FailureStatuses = "599" } });
+        cluster.Answer(1, 599, 2);
+        cluster.Fail(0, 3);
+
+        var result = await new ProxyKit.Health.ClusterHealthCheck(cluster.Services.GetRequiredService<ProxyKit.Pipeline.ClusterDirectory>(), "c").CheckHealthAsync(
+            new() { Registration = new("c", _ => null!, null, null) }, TestContext.Current.CancellationToken);
+
+        Assert.Equal("Unhealthy: its circuit is open", result.Data["http://d1.test"]);
+        Assert.Equal($"Unhealthy: ejected until {cluster.Time.GetUtcNow() + TimeSpan.FromMinutes(1):u}", result.Data["http://d0.test"]);
     }
 
     [Fact]

@@ -74,6 +74,9 @@ public class SlowStartTests
 
         await SetAsync(app, "b", HttpStatusCode.InternalServerError);
         Assert.Equal("a=1", _policy.Weights);
+        var made = _policy.Made;
+        app.Clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.Equal(made, _policy.Made); // nothing grows, so there is no timer
         await SetAsync(app, "b", HttpStatusCode.OK);
 
         Assert.Equal("a=1 b=0.4", _policy.Weights);

@@ -118,6 +118,10 @@ public class HashTests
 
         Assert.All(before.Zip(heavier).Where(keys => keys.First != keys.Second), keys => Assert.Equal("a", keys.Second));
         Assert.True(heavier.Count(name => name == "a") > 1.2 * before.Count(name => name == "a"));
+
+        cluster["a"].WeightOverride = 2; // an operator's
+        cluster.Refresh();
+        Assert.Equal(before, Map(cluster, 5000));
     }
 
     [Fact]

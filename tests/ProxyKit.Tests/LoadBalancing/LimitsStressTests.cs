@@ -25,7 +25,7 @@ public class LimitsStressTests
             await request.FinishAsync();
         });
 
-        Assert.Equal([2, 3, 4, 7], most);
+        Assert.All(most.Zip([2, 3, 4, 7]), m => Assert.InRange(m.First, 1, m.Second));
         AssertNothingLeft(cluster);
     }
 

@@ -91,30 +91,69 @@ public class FailureTests
     [Fact]
     public async Task A_destination_that_is_full_passes_its_session_on()
     {
-        var answer = new TaskCompletionSource<HttpResponseMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var destinations = AffinityApp.Destinations(AffinityApp.Answer);
-        await using var app = await ProxyApp.StartAsync(
-            services =>
-            {
-                services.AddReverseProxy().AddConfigSource(new InMemoryProxyConfigSource([ReloadTests.Route], [ReloadTests.Cluster("a", "b") with
-                {
-                    Destinations = [new() { Name = "a", Address = "http://a.test", MaxConcurrentRequests = 1 }, new() { Name = "b", Address = "http://b.test" }],
-                }]));
-                services.AddProxyTestDestinations(destinations);
-            },
-            app => app.MapReverseProxy());
-        var browser = await app.SessionOnAsync("a");
-        var a = destinations.Map("http://a.test", new AwaitingHandler(answer.Task));
-        var waiting = browser.GetAsync();
-        await ProxyApp.ReachedAsync(a);
+        var busy = await BusyAsync(SessionAffinityFailurePolicy.Redistribute);
+        await using var app = busy.App;
 
-        var visit = await new Browser(app) { Cookies = { [AffinityApp.Cookie] = browser.Cookies[AffinityApp.Cookie] } }.GetAsync();
+        var visit = await busy.Second.GetAsync();
 
         Assert.Equal("b", visit.Body);
         Assert.Equal(AffinityStatus.Found, visit.Proxy.AffinityStatus);
         Assert.Single(visit.SetCookies);
-        answer.SetResult(new(HttpStatusCode.OK) { Content = new StringContent("late") });
-        Assert.Equal("late", (await waiting).Body);
+        busy.Answer.SetResult();
+        Assert.Equal("late", (await busy.First).Body);
+    }
+
+    [Theory]
+    [InlineData(DestinationMode.Ready)]
+    [InlineData(DestinationMode.Drain)]
+    public async Task A_session_that_must_not_move_waits_for_its_destination(DestinationMode mode)
+    {
+        var busy = await BusyAsync(SessionAffinityFailurePolicy.Return503Error);
+        await using var app = busy.App;
+        busy.A.Mode = mode;
+        busy.A.Owner.Refresh();
+        var waiting = busy.Second.GetAsync();
+        await QueuedAsync(busy.A);
+
+        busy.Answer.SetResult();
+
+        var visits = await Task.WhenAll(busy.First, waiting);
+        Assert.All(visits, visit => Assert.Equal("late", visit.Body));
+        Assert.All(visits, visit => Assert.Same(busy.A, visit.Proxy.Destination));
+    }
+
+    [Fact]
+    public async Task A_session_whose_destination_goes_while_it_waits_is_not_sent_there()
+    {
+        var busy = await BusyAsync(SessionAffinityFailurePolicy.Return503Error);
+        await using var app = busy.App;
+        var waiting = busy.Second.GetAsync();
+        await QueuedAsync(busy.A);
+
+        var cluster = ReloadTests.Cluster("b");
+        busy.Source.Update([ReloadTests.Route], [cluster with { SessionAffinity = cluster.SessionAffinity! with { FailurePolicy = SessionAffinityFailurePolicy.Return503Error } }]);
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await waiting).Response.StatusCode);
+        busy.Answer.SetResult();
+        await busy.First;
+    }
+
+    [Fact]
+    public async Task A_half_open_circuit_breaker_lets_no_more_sessions_through_than_others()
+    {
+        var busy = await BusyAsync(SessionAffinityFailurePolicy.Redistribute, c => c with { CircuitBreaker = new() { ProbeRequests = 1 } }, limit: null);
+        await using var app = busy.App;
+        busy.A.CircuitState = CircuitState.HalfOpen;
+        var probe = busy.Second.GetAsync();
+        while (busy.A.ActiveRequests < 2)
+            await Task.Yield();
+
+        var third = await new Browser(app) { Cookies = { [AffinityApp.Cookie] = busy.Second.Cookies[AffinityApp.Cookie] } }.GetAsync();
+
+        Assert.Equal("b", third.Body);
+        busy.Answer.SetResult();
+        Assert.Equal("late", (await probe).Body);
+        await busy.First;
     }
 
     [Theory]
@@ -173,6 +212,42 @@ public class FailureTests
         Assert.Equal("rejected", Assert.Single(strictCount.GetMeasurementSnapshot()).Tags["result"]);
     }
 
+    // Destination a can answer one request at a time, unless there is no limit, and is answering one; two browsers have sessions there.
+    private static async Task<Busy> BusyAsync(SessionAffinityFailurePolicy failurePolicy, Func<ClusterConfig, ClusterConfig>? change = null, int? limit = 1)
+    {
+        var answer = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var destinations = AffinityApp.Destinations(AffinityApp.Answer);
+        var cluster = ReloadTests.Cluster("a", "b");
+        cluster = cluster with
+        {
+            Destinations = [cluster.Destinations[0] with { MaxConcurrentRequests = limit }, cluster.Destinations[1]],
+            SessionAffinity = cluster.SessionAffinity! with { FailurePolicy = failurePolicy },
+            Limits = limit is null ? null : new() { QueueLimit = 10 },
+        };
+        var source = new InMemoryProxyConfigSource([ReloadTests.Route], [change?.Invoke(cluster) ?? cluster]);
+        var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy().AddConfigSource(source);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app => app.MapReverseProxy());
+        var (first, second) = (await app.SessionOnAsync("a"), await app.SessionOnAsync("a"));
+        var a = (await first.GetAsync()).Proxy.Destination!;
+        var busy = destinations.Map("http://a.test", new AwaitingHandler(answer.Task));
+        var waiting = first.GetAsync();
+        await ProxyApp.ReachedAsync(busy);
+        return new(app, source, a, waiting, second, answer);
+    }
+
+    private static async Task QueuedAsync(Destination destination)
+    {
+        while (destination.Owner.Limiter!.QueueLength == 0)
+            await Task.Yield();
+    }
+
+    private sealed record Busy(ProxyApp App, InMemoryProxyConfigSource Source, Destination A, Task<Visit> First, Browser Second, TaskCompletionSource Answer);
+
     private static MetricCollector<long> Collect(ProxyApp app) => new(app.Services.GetRequiredService<IMeterFactory>(), "ProxyKit", "proxykit.affinity.requests");
 
     private static void TakeOut(Destination destination, bool isDown)
@@ -191,8 +266,12 @@ public class FailureTests
         destination.Owner.Refresh();
     }
 
-    private sealed class AwaitingHandler(Task<HttpResponseMessage> answer) : HttpMessageHandler
+    private sealed class AwaitingHandler(Task answer) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => answer;
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            await answer.WaitAsync(cancellationToken);
+            return new(HttpStatusCode.OK) { Content = new StringContent("late") };
+        }
     }
 }

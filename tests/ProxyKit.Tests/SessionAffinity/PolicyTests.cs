@@ -89,10 +89,10 @@ public class PolicyTests
     }
 
     [Fact]
-    public async Task A_key_says_nothing_of_the_destination_and_differs_by_cluster_name_and_address()
+    public async Task A_key_says_nothing_of_the_destination_and_differs_by_cluster_address_and_host()
     {
         var keys = new HashSet<string>();
-        foreach (var (pattern, name, address) in new[] { ("/{**a}", "x", "http://a.test"), ("/{**b}", "x", "http://a.test"), ("/{**a}", "y", "http://a.test"), ("/{**a}", "x", "http://b.test") })
+        foreach (var (pattern, host, address) in new[] { ("/{**a}", "x", "http://a.test"), ("/{**b}", "x", "http://a.test"), ("/{**a}", "y", "http://a.test"), ("/{**a}", "x", "http://b.test") })
         {
             await using var app = await ProxyApp.StartAsync(
                 services =>
@@ -100,7 +100,7 @@ public class PolicyTests
                     services.AddReverseProxy();
                     services.AddProxyTestDestinations(AffinityApp.Destinations(AffinityApp.Answer));
                 },
-                app => app.MapProxy(pattern).WithDestination(address, d => d.Name = name).WithSessionAffinity("stay"));
+                app => app.MapProxy(pattern).WithDestination(address, d => d.Host = host).WithSessionAffinity("stay"));
             var browser = new Browser(app);
             await browser.GetAsync();
 

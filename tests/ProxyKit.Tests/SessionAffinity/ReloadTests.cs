@@ -47,6 +47,18 @@ public class ReloadTests
     }
 
     [Fact]
+    public async Task A_server_that_gets_another_name_keeps_its_sessions()
+    {
+        var source = new InMemoryProxyConfigSource([Route], [Cluster("a", "b")]);
+        await using var app = await AffinityApp.StartAsync(source, AffinityApp.Answer);
+        var a = await app.SessionOnAsync("a");
+
+        source.Update([Route], [Cluster("a", "b") with { Destinations = [new() { Name = "b", Address = "http://A.test:80" }, new() { Name = "a", Address = "http://b.test" }] }]);
+
+        Assert.Equal("a", await a.NextAsync());
+    }
+
+    [Fact]
     public async Task It_can_be_switched_on_and_off()
     {
         var off = Cluster("a", "b") with { SessionAffinity = null };
