@@ -12,14 +12,14 @@ internal sealed class ProxyTracing : IDisposable
 
     public void Dispose() => _source.Dispose();
 
-    public Activity? Start(ProxyContext proxy, PreparedRequest prepared)
+    public Activity? Start(ProxyContext proxy, Destination destination, PreparedRequest prepared)
     {
         Activity? activity = null;
         if (_source.HasListeners())
             activity = _source.StartActivity(ProxyMetrics.KnownMethod(prepared.Method), ActivityKind.Client);
         if (activity is { IsAllDataRequested: true })
         {
-            var target = proxy.Destination!.Target;
+            var target = destination.Target;
             var (host, port) = target.HostAndPort;
             activity.SetTag("http.request.method", ProxyMetrics.KnownMethod(prepared.Method));
             activity.SetTag("url.scheme", target.IsHttps ? "https" : "http");
@@ -31,7 +31,7 @@ internal sealed class ProxyTracing : IDisposable
                 activity.SetTag("http.request.resend_count", proxy.Attempts - 1);
             activity.SetTag("proxykit.route", proxy.Route.RouteId);
             activity.SetTag("proxykit.cluster", proxy.Cluster.ClusterId);
-            activity.SetTag("proxykit.destination", proxy.Destination.Name);
+            activity.SetTag("proxykit.destination", destination.Name);
         }
 
         Inject(activity ?? Activity.Current, prepared.Headers);

@@ -6,7 +6,7 @@ namespace ProxyKit.Forwarding;
 /// <summary>One try at getting an answer, from one destination. It ends once, whatever became of it.</summary>
 internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, ExchangeClock clock)
 {
-    private bool _ended;
+    private int _ended;
 
     public PreparedRequest Request { get; } = request;
 
@@ -49,7 +49,8 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     {
         Destination = destination;
         StartTimestamp = timestamp;
-        proxy.Destination = destination;
+        if (!proxy.IsDecided) // by another of several
+            proxy.Destination = destination;
         proxy.Attempts++;
         proxy.RequestBodyBytes = 0;
     }
@@ -57,8 +58,8 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     /// <summary>Frees what the attempt holds. The request's pipe is not read any more once this is done.</summary>
     public ValueTask EndAsync()
     {
-        // Polly ends the losers of a hedge on threads of its own.
-        if (Interlocked.Exchange(ref _ended, true))
+        // A hedge's loser is ended by whoever comes first, Polly or the request's own end.
+        if (Interlocked.Exchange(ref _ended, 1) != 0)
             return ValueTask.CompletedTask;
         Response?.Dispose();
         Destination?.EndRequest();

@@ -70,6 +70,7 @@ internal sealed class Forwarder
             {
                 series = new(this, resilience, context, proxy, prepared, clock, _services);
                 attempt = await series.RunAsync();
+                proxy.IsDecided = true;
                 if (attempt.Exception is { } failure)
                 {
                     await AnswerAsync(context, proxy, attempt, failure);
@@ -105,7 +106,7 @@ internal sealed class Forwarder
     public void Begin(Attempt attempt, Destination destination, HttpContext context, ProxyContext proxy, ReplayBuffer? replay)
     {
         attempt.Begin(destination, proxy.Model.Observers.Length > 0 ? _services.Clocks.Time.GetTimestamp() : 0);
-        attempt.Activity = _services.Tracing.Start(proxy, attempt.Request);
+        attempt.Activity = _services.Tracing.Start(proxy, destination, attempt.Request);
         attempt.Request.Body = attempt.Body = RequestBody(context, proxy, attempt, replay);
         attempt.Phase = Phase.Send;
     }

@@ -9,7 +9,7 @@ namespace ProxyKit.Forwarding;
 /// Turns a destination's own addresses in a response into the public ones. nginx: <c>proxy_redirect default</c>, <c>proxy_cookie_domain</c>, <c>proxy_cookie_path</c>.
 /// </summary>
 /// <remarks>The way back of the request's path: base path and added prefix go, removed prefix and path base come. An address of another host is left alone.</remarks>
-internal readonly struct LocationRewriter(HttpContext context, ProxyContext proxy, RouteTransforms transforms)
+internal readonly struct LocationRewriter(HttpContext context, ProxyContext proxy, Destination? answered, RouteTransforms transforms)
 {
     public StringValues Location(StringValues value) => value.Count == 1 ? Rewrite(value.ToString()) : value;
 
@@ -55,7 +55,7 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
     }
 
     // "//host/path" names a host as well.
-    private string NetworkPath(string location) => location[1] == '/' ? FromAuthority(location, 2, proxy.Destination!.Target.IsHttps) : location;
+    private string NetworkPath(string location) => location[1] == '/' ? FromAuthority(location, 2, answered?.Target.IsHttps ?? false) : location;
 
     private string FromAuthority(string location, int start, bool isHttps)
     {
@@ -86,9 +86,10 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
         return authority.EndsWith(port) ? authority[..^port.Length] : authority;
     }
 
+    // Nobody has answered where a user's own resilience pipeline came up with the response: its paths are public already.
     private bool HasPathMapping =>
-        transforms.RemovedPrefix is { Length: > 0 } || transforms.AddedPrefix.Length > 0 || proxy.Destination!.Target.BasePath.Length > 0
-        || context.Request.PathBase.HasValue;
+        answered is not null && (transforms.RemovedPrefix is { Length: > 0 } || transforms.AddedPrefix.Length > 0 || answered.Target.BasePath.Length > 0
+        || context.Request.PathBase.HasValue);
 
     private string MapPath(string path)
     {
@@ -96,7 +97,7 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
             return path;
         var end = path.AsSpan().IndexOfAny('?', '#');
         var (only, rest) = end < 0 ? (path, "") : (path[..end], path[end..]);
-        var upstream = proxy.Destination!.Target.BasePath + transforms.AddedPrefix;
+        var upstream = answered!.Target.BasePath + transforms.AddedPrefix;
         if (upstream.Length > 0)
         {
             if (!PathRemovePrefixTransform.TryRemove(only, upstream, out only))

@@ -12,7 +12,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
     {
         var (response, clock) = (attempt.Response!, attempt.Clock);
         var status = response.StatusCode;
-        headers.Copy(context, response, new LocationRewriter(context, proxy, transforms));
+        headers.Copy(context, response, new LocationRewriter(context, proxy, attempt.Destination, transforms));
         proxy.Model.Affinity?.Deliver(context, proxy, attempt.Destination);
         if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
             && reason != ReasonPhrases.GetReasonPhrase(status)

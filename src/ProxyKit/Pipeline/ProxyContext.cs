@@ -87,6 +87,9 @@ public sealed class ProxyContext
 
     internal long StartTimestamp { get; }
 
+    /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
+    internal volatile bool IsDecided;
+
     /// <summary>The next destination in this request's order of preference; null when there is none.</summary>
     internal Destination? Pick(HttpContext context) => Model.Affinity is { } affinity ? affinity.Pick(context, this) : Balancer.Pick(context, this);
 

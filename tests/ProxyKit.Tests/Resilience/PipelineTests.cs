@@ -93,11 +93,18 @@ public class PipelineTests
     {
         await using var app = await ResilienceApp.StartAsync(route => route.WithResiliencePipeline(p => p.AddFallback(new FallbackStrategyOptions<HttpResponseMessage>
         {
-            FallbackAction = _ => Outcome.FromResultAsValueTask(new HttpResponseMessage(HttpStatusCode.OK) { Content = new StringContent("later") }),
+            FallbackAction = _ => Outcome.FromResultAsValueTask(new HttpResponseMessage(HttpStatusCode.OK)
+            {
+                Headers = { Location = new("/elsewhere", UriKind.Relative) },
+                Content = new StringContent("later"),
+            }),
         })));
         app.Upstreams[0].Refuse();
 
-        Assert.Equal("later", await app.Client.GetStringAsync("/"));
+        var response = await app.Client.GetAsync("/");
+
+        Assert.Equal("later", await response.Content.ReadAsStringAsync());
+        Assert.Equal("/elsewhere", response.Headers.Location!.OriginalString);
     }
 
     [Fact]
