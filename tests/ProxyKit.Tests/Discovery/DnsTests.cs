@@ -243,17 +243,31 @@ public class DnsTests
     }
 
     [Fact]
-    public async Task Two_names_of_one_address_share_the_keys_of_a_hash()
+    public async Task Two_names_of_one_address_share_the_keys_of_a_hash_and_a_further_one_does_not_swap_them()
     {
         await using var app = await DiscoveryApp.StartAsync(
             dns => dns["web"] = dns["other"] = ["10.0.0.1"], services => services.AddReverseProxy(),
-            map => map.MapProxy("/{**path}", "http://web:8080", "http://other:8080").WithDiscovery().WithHashing(HashSource.Path));
+            map => map.MapProxy("/{**path}", "http://web:8080", "http://other:8080", "http://third:8080").WithDiscovery().WithHashing(HashSource.Path));
+        var before = await HostsAsync();
+        Assert.InRange(before.Count(h => h == "web:8080"), 60, 140);
 
-        var hosts = new List<string>();
-        for (var i = 0; i < 200; i++)
-            hosts.Add((await app.App.Client.GetStringAsync($"/{i}")).Split(' ')[1]);
+        app.Dns["third"] = ["10.0.0.2"];
+        await app.FindsAsync(One, One, Two);
 
-        Assert.InRange(hosts.Count(h => h == "web:8080"), 60, 140);
+        var after = await HostsAsync();
+        Assert.InRange(after.Count(h => h == "third:8080"), 30, 110);
+        Assert.All(before.Zip(after), pair => Assert.True(pair.First == pair.Second || pair.Second == "third:8080"));
+
+        async Task<string[]> HostsAsync()
+        {
+            var hosts = new string[200];
+            for (var i = 0; i < hosts.Length; i++)
+            {
+                hosts[i] = (await app.App.Client.GetStringAsync($"/{i}")).Split(' ')[1];
+                await app.App.OutcomeAsync();
+            }
+            return hosts;
+        }
     }
 
     [Theory]

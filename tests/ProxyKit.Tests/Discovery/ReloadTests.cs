@@ -21,7 +21,7 @@ public class ReloadTests
     {
         await using var app = await StartAsync(dns => dns["web"] = ["10.0.0.1", "10.0.0.2"]);
         var before = await app.FoundAsync();
-        app.Dns.Stall("web");
+        app.Dns.Fail("web");
 
         _source.Update([s_route], [s_cluster with { Destinations = [new() { Name = "shop", Address = "http://web:8080", Weight = 5 }], Discovery = new() { RefreshInterval = TimeSpan.FromMinutes(5) } }]);
 
@@ -29,6 +29,9 @@ public class ReloadTests
         Assert.Equal(before, after);
         Assert.All(after, d => Assert.Equal(5, d.Config.Weight));
         Assert.Equal(["shop (10.0.0.1)", "shop (10.0.0.2)"], after.Select(d => d.Name));
+        Assert.Contains("Its 2 known destinations stay", await app.LogsAsync("ResolutionFailed"), StringComparison.Ordinal);
+        await app.AsksAsync(2);
+        Assert.Equal(before, await app.FoundAsync());
         Assert.Equal("http://web:8080", Assert.Single(app.App.Services.GetRequiredService<ProxyConfigMonitor>().Clusters.Single().Destinations).Address);
     }
 
@@ -76,6 +79,19 @@ public class ReloadTests
     }
 
     [Fact]
+    public async Task Of_two_names_of_one_address_the_one_that_stays_keeps_its_destination()
+    {
+        _source.Update([s_route], [s_cluster with { Destinations = [new() { Address = "http://web:8080" }, new() { Address = "http://other:8080" }] }]);
+        await using var app = await StartAsync(dns => dns["web"] = dns["other"] = ["10.0.0.1"]);
+        var before = await app.FoundAsync();
+        Assert.Equal(2, before.Count);
+
+        _source.Update([s_route], [s_cluster with { Destinations = [new() { Address = "http://other:8080" }] }]);
+
+        Assert.Same(before[1], Assert.Single(await app.FoundAsync()));
+    }
+
+    [Fact]
     public async Task Discovery_can_be_switched_off_and_on()
     {
         await using var app = await StartAsync(dns => dns["web"] = ["10.0.0.1"]);
@@ -114,53 +130,54 @@ public class ReloadTests
                 services.AddProxyTestDestinations(DiscoveryApp.Destinations(_ => { }));
             },
             app => app.MapReverseProxy());
-        var cluster = s_cluster with { Discovery = new() { Source = "Token" } };
+        var cluster = s_cluster with
+        {
+            Discovery = new() { Source = "Token" },
+            Timeouts = new() { Connect = Timeout.InfiniteTimeSpan, FirstByte = Timeout.InfiniteTimeSpan, Idle = Timeout.InfiniteTimeSpan }, // the clock runs wild
+        };
         _source.Update([s_route], [cluster]);
 
-        var failed = 0;
+        var control = app.Services.GetRequiredService<IProxyControl>();
+        while (control.GetDestinations("c")[0].Config.Address != One)
+            await Task.Yield();
+
         var done = false;
         var load = Task.Run(async () =>
         {
             while (!Volatile.Read(ref done))
             {
                 using var response = await app.Client.GetAsync("/");
-                failed += response.StatusCode == HttpStatusCode.OK ? 0 : 1;
-                await app.OutcomeAsync();
+                Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             }
         });
-        // From the moment when the source has been asked there are destinations.
-        while ((await FoundAsync()).Count == 0)
-            await Task.Yield();
-        failed = 0;
-        await Task.WhenAll(
-            Task.Run(() =>
+        var resolving = Task.Run(() =>
+        {
+            for (var i = 0; !Volatile.Read(ref done); i++)
             {
-                for (var weight = 1; weight <= 500; weight++)
-                    _source.Update([s_route], [cluster with { Destinations = [new() { Address = "http://web:8080", Weight = weight }] }]);
-            }),
-            Task.Run(() =>
-            {
-                for (var i = 1; i <= 500; i++)
-                    source.Resolve([.. Enumerable.Range(0, 3).Where(n => n == 0 || (i & n) != 0).Select(n => $"http://10.0.0.{n + 1}:8080")]);
-            }));
-        source.Resolve([Two, Three]);
+                source.Resolve(i % 2 == 0 ? [One, Two] : [Two, Three]);
+                app.Time.Advance(TimeSpan.FromSeconds(2));
+            }
+        });
+        for (var weight = 1; weight <= 500; weight++)
+        {
+            _source.Update([s_route], [cluster with { Destinations = [new() { Address = "http://web:8080", Weight = weight }] }]);
+
+            for (var look = 0; look < 20; look++)
+                Assert.All(control.GetDestinations("c"), d => Assert.Equal(weight, d.Config.Weight));
+        }
         Volatile.Write(ref done, true);
         await load;
+        await resolving;
+        Assert.InRange(source.Asked, 50, int.MaxValue);
 
-        Assert.Equal(0, failed);
-        IReadOnlyList<Destination> found;
-        for (var i = 0; !(found = await FoundAsync()).Select(d => d.Config.Address).SequenceEqual([Two, Three]); i++)
+        source.Resolve([One, Three]);
+        for (var i = 0; !control.GetDestinations("c").Select(d => d.Config.Address).SequenceEqual([One, Three]); i++)
         {
             Assert.True(i < 100_000);
-            app.Time.Advance(TimeSpan.FromSeconds(1)); // a token that fires at once is followed after a second
+            app.Time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
         }
-        Assert.All(found, d => Assert.Equal(500, d.Config.Weight));
-
-        async Task<IReadOnlyList<Destination>> FoundAsync()
-        {
-            using var response = await app.Client.GetAsync("/");
-            return (await app.OutcomeAsync()).AvailableDestinations;
-        }
+        Assert.All(control.GetDestinations("c"), d => Assert.Equal(500, d.Config.Weight));
     }
 
     private Task<DiscoveryApp> StartAsync(Action<FakeDns> names) =>
@@ -174,6 +191,8 @@ public class ReloadTests
 
         public string Name => "Token";
 
+        public int Asked { get; private set; }
+
         public void Resolve(string[] addresses)
         {
             CancellationTokenSource old;
@@ -185,7 +204,10 @@ public class ReloadTests
         public ValueTask<ResolvedDestinations> ResolveAsync(DiscoveryQuery query, CancellationToken cancellationToken)
         {
             lock (_lock)
+            {
+                Asked++;
                 return new(new ResolvedDestinations([.. _addresses.Select(a => new ResolvedDestination(a))]) { ChangeToken = new CancellationChangeToken(_changed.Token), RefreshAfter = Timeout.InfiniteTimeSpan });
+            }
         }
     }
 }
