@@ -8,7 +8,7 @@ internal enum Mood
     /// <summary>It answers.</summary>
     Well,
 
-    /// <summary>It answers 500, but says of itself that it is healthy, as programs do.</summary>
+    /// <summary>It answers 503, but says of itself that it is healthy, as programs do.</summary>
     Failing,
 
     /// <summary>It takes requests and does not answer, for a minute.</summary>

@@ -40,7 +40,7 @@ app.MapProxy("/{**path}", "shop").WithAccessLog();
 
 // What an operator does at run time. In a real app: RequireAuthorization().
 app.MapGet("/operator/status", (IProxyControl control) => string.Concat(control.GetDestinations("shop").Select(d =>
-    $"{d.Name,-6} {d.Mode,-11} {d.Health,-9} weight {d.EffectiveWeight:0.0}   {d.ActiveRequests} of {d.MaxConcurrentRequests} requests\n")));
+    $"{d.Name,-6} {d.Mode,-11} {d.Health,-9} weight {d.EffectiveWeight:0.0}   {d.ActiveRequests} of {d.MaxConcurrentRequests} requests{(d.EjectedUntil is { } until ? $"   ejected until {until:T}" : "")}\n")));
 app.MapPost("/operator/{name}/{mode}", (string name, DestinationMode mode, IProxyControl control) =>
     backends.ContainsKey(name) ? Results.Text($"{name} is in mode {control.SetMode("shop", name, mode).Mode}\n") : Results.NotFound());
 
@@ -63,12 +63,13 @@ Console.WriteLine($"""
 
       curl -X POST http://localhost:{port}/fate/three/Failing       three answers every request with 503 ...
       curl http://localhost:{port}/                                 ... and no client sees it: see attempts=2 in the log, then the ejection
-      curl -X POST http://localhost:{port}/fate/three/Well          a few seconds later it is back, with a share that grows again
+      curl -X POST http://localhost:{port}/fate/three/Well          a few seconds later it is back (longer each time), with a share that grows again
 
       curl -X POST http://localhost:{port}/fate/three/Down          three drops every connection: its health check notices
       curl -X POST http://localhost:{port}/fate/three/Stalling      three does not answer: after two seconds another one does
+      curl -X POST http://localhost:{port}/fate/three/Well          well again, before you try the rest
 
-      curl -c jar -b jar http://localhost:{port}/                   a session: the same destination each time
+      curl -c jar -b jar http://localhost:{port}/                   a session: the same destination each time, two perhaps
       curl -X POST http://localhost:{port}/operator/two/Drain       two gets no new sessions, but keeps those that it has
       curl -X POST http://localhost:{port}/operator/two/Ready       and takes part again
 

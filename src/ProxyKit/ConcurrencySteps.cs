@@ -9,11 +9,7 @@ public static class ProxyConcurrencySteps
     /// <param name="builder">The route or cluster.</param>
     /// <param name="maxPerDestination">At least 1; a destination's own <see cref="DestinationConfig.MaxConcurrentRequests"/> goes before it.</param>
     public static TBuilder WithConcurrencyLimits<TBuilder>(this TBuilder builder, int maxPerDestination)
-        where TBuilder : IClusterConventionBuilder
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(maxPerDestination, 1);
-        return builder.WithConcurrencyLimits(limits => limits.MaxConcurrentRequestsPerDestination = maxPerDestination);
-    }
+        where TBuilder : IClusterConventionBuilder => builder.WithConcurrencyLimits(limits => limits.MaxConcurrentRequestsPerDestination = maxPerDestination);
 
     /// <summary>Limits how many requests the cluster and its destinations are sent at once, and sets how long what is more waits.</summary>
     public static TBuilder WithConcurrencyLimits<TBuilder>(this TBuilder builder, Action<ConcurrencyLimitsOptions> configure)

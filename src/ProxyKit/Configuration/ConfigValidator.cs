@@ -198,7 +198,7 @@ internal static class ClusterValidator
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': MaxConcurrentRequests is {destination.MaxConcurrentRequests}; it must be at least 1.");
         }
         if (!services.PolicyNames.Contains(cluster.LoadBalancingPolicy, StringComparer.OrdinalIgnoreCase))
-            errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Allowed are {string.Join(", ", services.PolicyNames.Order())}; your own are added with AddLoadBalancingPolicy.");
+            errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Your own are added with AddLoadBalancingPolicy.");
         HashValidator.Validate(where, cluster, errors);
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)

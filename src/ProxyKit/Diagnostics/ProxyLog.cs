@@ -39,16 +39,17 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
         if (proxy.FailureClass == FailureClass.ResponseStarted)
             ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Cause(proxy, exception), trace);
         else
-            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name, proxy.Error, Cause(proxy, exception), trace);
+            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name ?? "none", proxy.Error, Cause(proxy, exception), trace);
     }
 
     public void Upgraded(string protocol, ProxyContext proxy) => ConnectionUpgraded(proxy.Route.RouteId, proxy.Destination?.Name, protocol);
 
     private static string? Cause(ProxyContext proxy, Exception? exception) => proxy.Error switch
     {
-        ProxyError.FirstByteTimeout => $"no response within {proxy.Cluster.Timeouts.FirstByte}",
+        ProxyError.FirstByteTimeout => $"no response within {(proxy.Resilience?.AttemptLimits ?? proxy.Cluster.Timeouts).FirstByte}",
         ProxyError.IdleTimeout => $"nothing moved for {proxy.Cluster.Timeouts.Idle}",
         ProxyError.TotalTimeout => "not done within the time for the whole request",
+        ProxyError.NoAvailableDestinations => "none can be used at the moment",
         _ => Innermost(exception),
     };
 
@@ -64,7 +65,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     private partial void RequestRejected(string routeId, string method, int statusCode, string reason);
 
     [LoggerMessage(2, LogLevel.Warning, "Route {RouteId}: no answer from cluster {ClusterId}, destination {Destination}: {Error}: {Cause}", EventName = "RequestFailed")]
-    private partial void RequestFailed(string routeId, string clusterId, string? destination, ProxyError error, string? cause, Exception? exception);
+    private partial void RequestFailed(string routeId, string clusterId, string destination, ProxyError error, string? cause, Exception? exception);
 
     [LoggerMessage(3, LogLevel.Warning, "Route {RouteId}: the response of {Destination} broke off, the client's connection was aborted: {Error}: {Cause}", EventName = "ResponseAborted")]
     private partial void ResponseAborted(string routeId, string? destination, ProxyError error, string? cause, Exception? exception);

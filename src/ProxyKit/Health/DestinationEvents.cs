@@ -34,7 +34,9 @@ internal sealed partial class DestinationEvents
     public void NotEjected(Destination destination, string description, int ejected, int all, int maxEjectedPercent) =>
         DestinationNotEjected(destination.ClusterId, destination.Name, description, ejected, all, maxEjectedPercent);
 
-    public void Returned(Destination destination, TimeSpan after) => DestinationReturned(destination.ClusterId, destination.Name, after);
+    /// <summary>In whole seconds where there are any: more digits are the timer's noise.</summary>
+    public void Returned(Destination destination, TimeSpan after) =>
+        DestinationReturned(destination.ClusterId, destination.Name, after.TotalSeconds < 1 ? after : TimeSpan.FromSeconds(Math.Round(after.TotalSeconds)));
 
     public void CircuitOpened(Destination destination, TimeSpan period, string description)
     {
@@ -71,10 +73,10 @@ internal sealed partial class DestinationEvents
 
     private static KeyValuePair<string, object?> Name(Destination destination) => new("proxykit.destination", destination.Name);
 
-    [LoggerMessage(60, LogLevel.Warning, "Cluster {ClusterId}: destination {Destination} is ejected for {Period}: {Reason}; {Ejected} of {Destinations} are", EventName = "DestinationEjected")]
+    [LoggerMessage(60, LogLevel.Warning, "Cluster {ClusterId}: destination {Destination} is ejected for {Period}: {Reason}; now {Ejected} of {Destinations} destinations are", EventName = "DestinationEjected")]
     private partial void DestinationEjected(string clusterId, string destination, TimeSpan period, string reason, int ejected, int destinations);
 
-    [LoggerMessage(61, LogLevel.Warning, "Cluster {ClusterId}: destination {Destination} is not ejected in spite of {Reason}: {Ejected} of {Destinations} are, and MaxEjectedPercent is {MaxEjectedPercent}", EventName = "DestinationNotEjected")]
+    [LoggerMessage(61, LogLevel.Warning, "Cluster {ClusterId}: destination {Destination} is not ejected in spite of {Reason}: {Ejected} of {Destinations} destinations are already, and MaxEjectedPercent is {MaxEjectedPercent}", EventName = "DestinationNotEjected")]
     private partial void DestinationNotEjected(string clusterId, string destination, string reason, int ejected, int destinations, int maxEjectedPercent);
 
     [LoggerMessage(62, LogLevel.Information, "Cluster {ClusterId}: destination {Destination} is back after {Period}", EventName = "DestinationReturned")]

@@ -30,7 +30,12 @@ internal sealed partial class ResilienceTelemetry
         if (_retries.Enabled)
             _retries.Add(1, new("proxykit.cluster", proxy.Cluster.ClusterId), new("proxykit.destination", attempt.Destination?.Name), new("reason", reason));
         if (_logger.IsEnabled(LogLevel.Information))
-            Retrying(proxy.Route.RouteId, proxy.Cluster.ClusterId, attempt.Destination?.Name, reason, attempt.Exception is { } e ? RequestGuard.WithoutControls(e.Message) : null);
+            Retrying(proxy.Route.RouteId, proxy.Cluster.ClusterId, attempt.Destination?.Name, reason, attempt switch
+            {
+                { Exception: null } => "such an answer counts as a failure",
+                { Failure.Error: ProxyError.FirstByteTimeout } => "no response in time",
+                { Exception: { } e } => RequestGuard.WithoutControls(e.Message),
+            });
     }
 
     public void Hedged(ProxyContext proxy)

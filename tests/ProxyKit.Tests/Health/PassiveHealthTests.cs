@@ -22,7 +22,7 @@ public class PassiveHealthTests
         Assert.Equal(["d1"], cluster.Available);
         Assert.Equal(DestinationHealth.Unhealthy, cluster[0].Health);
         Assert.Equal(cluster.Time.GetUtcNow() + TimeSpan.FromMinutes(1), cluster[0].EjectedUntil);
-        Assert.Equal(["Cluster c: destination http://d0.test is ejected for 00:01:00: 3 failures in a row; 1 of 2 are"], cluster.Logged("DestinationEjected"));
+        Assert.Equal(["Cluster c: destination http://d0.test is ejected for 00:01:00: 3 failures in a row; now 1 of 2 destinations are"], cluster.Logged("DestinationEjected"));
     }
 
     [Fact]
@@ -259,7 +259,7 @@ public class PassiveHealthTests
 
         Assert.Equal(["d1"], cluster.Available);
         Assert.Equal(
-            "Cluster c: destination http://d1.test is not ejected in spite of 3 failures in a row: 1 of 2 are, and MaxEjectedPercent is 50",
+            "Cluster c: destination http://d1.test is not ejected in spite of 3 failures in a row: 1 of 2 destinations are already, and MaxEjectedPercent is 50",
             Assert.Single(cluster.Logged("DestinationNotEjected")));
     }
 

@@ -80,6 +80,8 @@ public class LimitsConfigurationTests
     }
 
     [Fact]
-    public void A_limit_below_one_is_refused_by_the_step() =>
-        Assert.Throws<ArgumentOutOfRangeException>(() => WebApplication.CreateSlimBuilder().Services.AddReverseProxy().AddCluster("c", c => c.WithConcurrencyLimits(0)));
+    public async Task A_limit_below_one_in_code_is_said_with_all_else_that_is_wrong() =>
+        Assert.Equal(
+            ["Cluster '/': Limits.MaxConcurrentRequestsPerDestination is 0; it must be at least 1."],
+            await Misconfigured.ErrorsAsync(app => app.MapProxy("/", "http://a").WithConcurrencyLimits(0)));
 }

@@ -149,7 +149,8 @@ public class LoadBalancingConfigTests
     }
 
     [Theory]
-    [InlineData("'LoadBalancingPolicy': 'RoundRobbin'", "LoadBalancingPolicy 'RoundRobbin' is not known. Did you mean 'RoundRobin'? Allowed are First, FirstAlphabetical, Hash, LeastRequests, LeastTime, PowerOfTwoChoices, Random, RoundRobin; your own are added with AddLoadBalancingPolicy.")]
+    [InlineData("'LoadBalancingPolicy': 'RoundRobbin'", "LoadBalancingPolicy 'RoundRobbin' is not known. Did you mean 'RoundRobin'? Your own are added with AddLoadBalancingPolicy.")]
+    [InlineData("'LoadBalancingPolicy': 'LeastConn'", "LoadBalancingPolicy 'LeastConn' is not known. Known are First, FirstAlphabetical, Hash, LeastRequests, LeastTime, PowerOfTwoChoices, Random, RoundRobin. Your own are added with AddLoadBalancingPolicy.")]
     [InlineData("'Hash': { 'Source': 'Url' }", "Hash has no effect with the LoadBalancingPolicy 'PowerOfTwoChoices'. Set that to Hash, or remove Hash.")]
     [InlineData("'LoadBalancingPolicy': 'Hash', 'Hash': { 'Source': 'Query' }", "Hash.Source Query needs the Name of the query.")]
     [InlineData("'LoadBalancingPolicy': 'Hash', 'Hash': { 'Name': 'X' }", "Hash.Name ('X') has no effect with the Source ClientIp. It goes with Header, Cookie and Query.")]
