@@ -158,18 +158,19 @@ public class ReloadTests
                 app.Time.Advance(TimeSpan.FromSeconds(2));
             }
         });
-        for (var weight = 1; weight <= 500; weight++)
+        var weight = 0;
+        for (var i = 0; i < 500 || source.Asked < 50; i++)
         {
+            weight = 1 + (i % 500);
             _source.Update([s_route], [cluster with { Destinations = [new() { Address = "http://web:8080", Weight = weight }] }]);
 
             for (var look = 0; look < 20; look++)
                 Assert.All(control.GetDestinations("c"), d => Assert.Equal(weight, d.Config.Weight));
+            await Task.Yield();
         }
         Volatile.Write(ref done, true);
         await load;
         await resolving;
-        Assert.InRange(source.Asked, 50, int.MaxValue);
-
         source.Resolve([One, Three]);
         for (var i = 0; !control.GetDestinations("c").Select(d => d.Config.Address).SequenceEqual([One, Three]); i++)
         {
@@ -177,7 +178,7 @@ public class ReloadTests
             app.Time.Advance(TimeSpan.FromSeconds(1));
             await Task.Yield();
         }
-        Assert.All(control.GetDestinations("c"), d => Assert.Equal(500, d.Config.Weight));
+        Assert.All(control.GetDestinations("c"), d => Assert.Equal(weight, d.Config.Weight));
     }
 
     private Task<DiscoveryApp> StartAsync(Action<FakeDns> names) =>
