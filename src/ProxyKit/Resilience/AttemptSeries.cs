@@ -159,6 +159,8 @@ internal sealed class AttemptSeries(
             : cancellationToken.UnsafeRegister(static state => ((ExchangeClock)state!).CancelExchange(), attempt.Clock);
         try
         {
+            // Nobody waits for it any more: a pipeline of the user's may not have noticed.
+            attempt.Clock.Token.ThrowIfCancellationRequested();
             forwarder.Begin(attempt, await ChooseAsync(attempt), context, proxy, _replay);
             attempt.Response = await forwarder.SendAsync(attempt, context, proxy);
             if (attempt.Response is not null)
