@@ -43,7 +43,7 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         var message = new HttpRequestMessage(Method(prepared.Method), new Uri(string.Concat(target.Prefix, prepared.Path, prepared.Query), s_uriOptions));
         (message.Version, message.VersionPolicy) = VersionFor(destination, prepared.IsGrpc);
         // HttpClient sends a request anew when its connection closes unanswered, unless there was content: so what must not be repeated has some (RFC 9110 §9.2.2).
-        message.Content = (HttpContent?)prepared.Body ?? (IsRepeatable(prepared.Method) ? null : new NoContent());
+        message.Content = (HttpContent?)prepared.Body ?? (prepared.IsIdempotent || prepared.Method == "CONNECT" ? null : new NoContent());
 
         var host = prepared.Host ?? destination.Config.Host;
         if (host is not null || target.UnixSocketPath is not null)
@@ -85,8 +85,6 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         }
         return false;
     }
-
-    private static bool IsRepeatable(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE" or "CONNECT";
 
     private static HttpMethod Method(string method) => method switch
     {

@@ -28,6 +28,9 @@ internal sealed class PreparedRequest
 
     public bool IsGrpc;
 
+    /// <summary>Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).</summary>
+    public bool IsIdempotent => Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
+
     /// <summary>Whether the client's own header fields, which the forwarding-header transforms add to, can be believed.</summary>
     public bool PeerIsTrusted;
 

@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -10,7 +9,7 @@ namespace ProxyKit.Pipeline;
 
 /// <summary>What all clusters of an app share.</summary>
 internal sealed class ClusterServices(
-    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, ProxyMetrics metrics, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
+    IEnumerable<ILoadBalancingPolicy> policies, TimeProvider time, HealthServices health, DestinationEvents events, ResilienceTelemetry resilience,
     ConcurrencyMetrics concurrency, AffinityServices affinity, DiscoveryServices discovery,
     Microsoft.Extensions.Logging.ILoggerFactory loggers)
 {
@@ -28,8 +27,6 @@ internal sealed class ClusterServices(
     public DiscoveryServices Discovery { get; } = discovery;
 
     public TimeProvider Time { get; } = time;
-
-    public ProxyMetrics Metrics { get; } = metrics;
 
     public ResilienceTelemetry Resilience { get; } = resilience;
 

@@ -6,7 +6,7 @@ using ProxyKit.LoadBalancing;
 namespace ProxyKit.Resilience;
 
 /// <summary>The attempts that one request has, one after the other or, when it is hedged, side by side.</summary>
-internal sealed class AttemptSeries(
+internal sealed partial class AttemptSeries(
     Forwarder forwarder, ClusterResilience resilience, HttpContext context, ProxyContext proxy, PreparedRequest prepared, ExchangeClock clock, ForwarderServices services)
 {
     /// <summary>A wait that a destination asks for and the request has no limit for; more is left to the client.</summary>
@@ -19,9 +19,7 @@ internal sealed class AttemptSeries(
     private readonly List<(Attempt Attempt, ExchangeClock Clock)> _attempts = [];
     private readonly ReplayBuffer _replay = new(resilience.Retries.MaxBodySize);
     private List<Task>? _running;
-    private Task? _trying;
-    private bool _isTrying;
-    private readonly bool _isRepeatable = resilience.Retries.NonIdempotent || ClusterResilience.IsIdempotent(prepared.Method);
+    private readonly bool _isRepeatable = resilience.Retries.NonIdempotent || prepared.IsIdempotent;
 
     public ProxyContext Proxy => proxy;
 
@@ -49,7 +47,7 @@ internal sealed class AttemptSeries(
     {
         resilience.Budget.Deposit();
         // A hedge would be answered by a destination that does not know the session.
-        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && ClusterResilience.IsIdempotent(prepared.Method) && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && prepared.IsIdempotent && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
         if (canBeHedged)
             _running = [];
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
@@ -76,7 +74,7 @@ internal sealed class AttemptSeries(
         if (!CanSendAgain || attempt.IsExcused)
             return false;
         if (attempt.Exception is null)
-            return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
+            return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.AsSpan().Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
         return attempt.Failure.Class switch
         {
             FailureClass.NothingSent => attempt.Failure.Error switch
@@ -104,11 +102,7 @@ internal sealed class AttemptSeries(
                 attemptClock.CancelExchange();
             await Task.WhenAll(_running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        if (_trying is { IsCompleted: false }) // a strategy of the user's did not wait for it
-        {
-            _attempts[^1].Clock.CancelExchange();
-            await _trying.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        await EndPipelineAsync();
         foreach (var (attempt, attemptClock) in _attempts)
         {
             await attempt.EndAsync();
@@ -217,62 +211,6 @@ internal sealed class AttemptSeries(
                 proxy.AddAttempted(destination);
             return next;
         }
-    }
-
-    // A user's own pipeline: exceptions are thrown and messages returned, as its strategies expect of HttpClient.
-    private async Task<Attempt> RunAsync(ResiliencePipeline<HttpResponseMessage> pipeline, ResilienceContext resilienceContext)
-    {
-        HttpResponseMessage message;
-        try
-        {
-            message = await pipeline.ExecuteAsync(static (resilienceContext, series) => series.TryMessageAsync(resilienceContext), resilienceContext, this);
-        }
-        catch (Exception e)
-        {
-            return _attempts.LastOrDefault(a => ReferenceEquals(a.Attempt.Exception, e)).Attempt ?? Failed(e);
-        }
-        if (_attempts.LastOrDefault(a => ReferenceEquals(a.Attempt.Response?.Message, message)).Attempt is { } answered)
-            return answered;
-        if (_attempts.LastOrDefault(a => a.Attempt is { Response: null, Exception: null, Destination: not null }).Attempt is { } byDelegate)
-            return byDelegate;
-        // The pipeline has an answer of its own, such as a fallback.
-        var attempt = Create();
-        attempt.Response = new HttpClientResponse(message);
-        attempt.StatusCode = attempt.Response.StatusCode;
-        attempt.Clock.HeadersReceived(services.Clocks.Time.GetTimestamp());
-        return attempt;
-    }
-
-    private async ValueTask<HttpResponseMessage> TryMessageAsync(ResilienceContext resilienceContext)
-    {
-        if (Interlocked.Exchange(ref _isTrying, true))
-            throw new InvalidOperationException("A resilience pipeline must not make attempts side by side; WithHedging does that.");
-        var trying = TryMessageOnceAsync(resilienceContext.CancellationToken);
-        _trying = trying;
-        try
-        {
-            return await trying;
-        }
-        finally
-        {
-            Volatile.Write(ref _isTrying, false);
-        }
-    }
-
-    private async Task<HttpResponseMessage> TryMessageOnceAsync(CancellationToken cancellationToken)
-    {
-        if (_attempts.Count > 0)
-        {
-            var last = _attempts[^1].Attempt;
-            await last.EndAsync();
-            if (!CanSendAgain)
-                throw last.Exception ?? new InvalidOperationException(TooLong);
-        }
-        var attempt = Create();
-        await RunAsync(attempt, cancellationToken);
-        if (attempt.Exception is { } exception)
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(exception);
-        return attempt.Response?.Message ?? new HttpResponseMessage();
     }
 
     private Attempt Failed(Exception exception)

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Polly;
 using Polly.Hedging;
 using Polly.Retry;
@@ -57,10 +56,6 @@ internal sealed class ClusterResilience
     public ResiliencePipeline<AttemptResult> For(bool canBeHedged) => canBeHedged ? _hedged : _plain;
 
     public bool Hedges => _hedged != _plain;
-
-    // RFC 9110 §9.2.2
-    public static bool IsIdempotent(string method) =>
-        HttpMethods.IsGet(method) || HttpMethods.IsHead(method) || HttpMethods.IsPut(method) || HttpMethods.IsDelete(method) || HttpMethods.IsOptions(method);
 
     private ResiliencePipeline<AttemptResult> Build(TimeProvider time, HedgingConfig? hedging)
     {

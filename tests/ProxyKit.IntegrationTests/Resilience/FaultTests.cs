@@ -59,6 +59,7 @@ public class FaultTests(ITestOutputHelper output)
         var errors = new ConcurrentBag<string>();
         var latencies = new ConcurrentBag<TimeSpan>();
         var done = 0;
+        TaskCompletionSource quarter = new(TaskCreationOptions.RunContinuationsAsynchronously), half = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         var load = Enumerable.Range(0, Clients).Select(async c =>
         {
@@ -80,12 +81,20 @@ public class FaultTests(ITestOutputHelper output)
                     errors.Add($"{request.Method} /{c}/{i}: {e.Message}");
                 }
                 latencies.Add(Stopwatch.GetElapsedTime(start));
-                Interlocked.Increment(ref done);
+                switch (Interlocked.Increment(ref done))
+                {
+                    case Clients * RequestsPerClient / 4:
+                        quarter.SetResult();
+                        break;
+                    case Clients * RequestsPerClient / 2:
+                        half.SetResult();
+                        break;
+                }
             }
         }).ToArray();
-        await WhenAsync(() => Volatile.Read(ref done) > Clients * RequestsPerClient / 4);
+        await quarter.Task;
         await mortal.DisposeAsync();
-        await WhenAsync(() => Volatile.Read(ref done) > Clients * RequestsPerClient / 2);
+        await half.Task;
         await using var again = Server("200 OK", port);
         await Task.WhenAll(load);
 
@@ -108,10 +117,4 @@ public class FaultTests(ITestOutputHelper output)
         port);
 
     private void Count(string request) => _sent.AddOrUpdate(request[..request.IndexOf(" HTTP", StringComparison.Ordinal)], 1, static (_, count) => count + 1);
-
-    private static async Task WhenAsync(Func<bool> condition)
-    {
-        while (!condition())
-            await Task.Delay(5, TestContext.Current.CancellationToken);
-    }
 }

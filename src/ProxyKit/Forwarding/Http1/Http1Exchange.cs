@@ -73,7 +73,7 @@ internal sealed class Http1Exchange : UpstreamResponse
                 exchange.End(reusable: false);
                 cancellationToken.ThrowIfCancellationRequested();
                 // The upstream closed an idle connection just as it was used: it has seen nothing of this request (RFC 9112 §9.3.1).
-                if (isStale && request.Body is null or { Started: false } && IsIdempotent(request.Method))
+                if (isStale && request.Body is null or { Started: false } && request.IsIdempotent)
                     continue;
                 if (e is UpstreamException)
                     throw;
@@ -227,9 +227,6 @@ internal sealed class Http1Exchange : UpstreamResponse
             Length += written;
         }
     }
-
-    // RFC 9110 §9.2.2
-    private static bool IsIdempotent(string method) => method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
 }
 
 /// <summary>Frames the request's body.</summary>
