@@ -34,6 +34,9 @@ public sealed class ReverseProxyOptions
     /// <summary>How the path is sent on. Default: <see cref="PathForwarding.Raw"/>.</summary>
     public PathForwarding PathForwarding { get; set; }
 
+    /// <summary>What all buffered bodies may take together, and where they wait.</summary>
+    public BufferingLimits Buffering { get; } = new();
+
     /// <summary>
     /// Sets Kestrel to read and write header bytes above 0x7F one to one (latin-1), to keep the names in <c>Connection</c> (fields of one hop, which are
     /// dropped), and to send no <c>Server</c> header of its own. It is the whole server's setting, not only proxied routes'. Default: true.

@@ -24,6 +24,9 @@ public sealed record ClusterConfig
     /// <summary>The connections to the destinations.</summary>
     public HttpClientConfig HttpClient { get; init; } = new();
 
+    /// <summary>The connections to destinations that speak FastCGI. Default: one for each request, as many as there are requests.</summary>
+    public FastCgiConnectionConfig? FastCgi { get; init; }
+
     /// <summary>Whether the requests of one session go to one destination. Default: null; each request may go to another.</summary>
     public SessionAffinityConfig? SessionAffinity { get; init; }
 
@@ -56,7 +59,8 @@ public sealed record DestinationConfig
     public string? Name { get; init; }
 
     /// <summary>
-    /// <c>http://host:port/base</c>, <c>https://host:port/base</c> or <c>http://unix:/run/app.sock</c>. A base path goes in front of the request's path.
+    /// <c>http://host:port/base</c>, <c>https://host:port/base</c> or <c>http://unix:/run/app.sock</c>, where a base path goes in front of the request's path; or
+    /// <c>fastcgi://host:9000</c> or <c>fastcgi://unix:/run/php-fpm.sock</c>. All destinations of a cluster speak FastCGI, or none does.
     /// </summary>
     public required string Address { get; init; }
 

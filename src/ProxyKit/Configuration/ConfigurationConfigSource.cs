@@ -1,6 +1,8 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
+using ProxyKit.Buffering;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
@@ -38,6 +40,8 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             ClusterId = route.Text("ClusterId"),
             Split = route.Section("Split", SplitReader.Read),
             Mirror = route.Section("Mirror", MirrorReader.Read),
+            Buffering = route.Section("Buffering", BufferingReader.Read),
+            FastCgi = route.Section("FastCgi", FastCgiReader.ReadSite),
             Order = route.Int("Order"),
             Match = route.Section("Match", ReadMatch) ?? defaults.Match,
             AuthorizationPolicy = route.Text("AuthorizationPolicy"),
@@ -111,6 +115,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
             Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
+            FastCgi = cluster.Section("FastCgi", FastCgiReader.ReadConnections),
             SessionAffinity = cluster.Section("SessionAffinity", SessionAffinityReader.Read),
             HttpRequest = httpRequest?.Config ?? new(),
             HealthCheck = cluster.Section("HealthCheck", check => HealthCheckReader.Read(check, metadata)) ?? new(),

@@ -6,14 +6,18 @@ namespace ProxyKit;
 
 /// <summary>A destination's address, taken apart once: a request's URI is <see cref="Prefix"/> + path + query.</summary>
 /// <param name="IsHttps">Whether TLS is spoken.</param>
+/// <param name="IsFastCgi">Whether FastCGI is spoken, not HTTP.</param>
 /// <param name="Authority">Host and port, as they stand in request URIs. For a Unix socket a made-up host.</param>
 /// <param name="BasePath">The path in front of each request's path, without a slash at its end.</param>
 /// <param name="UnixSocketPath">The socket's path.</param>
-internal sealed record DestinationAddress(bool IsHttps, string Authority, string BasePath, string? UnixSocketPath)
+internal sealed record DestinationAddress(bool IsHttps, bool IsFastCgi, string Authority, string BasePath, string? UnixSocketPath)
 {
-    public const string Allowed = "http://host[:port][/base], https://host[:port][/base] or http://unix:/path/to/socket[:/base]";
+    public const string Allowed = "http://host[:port][/base], https://host[:port][/base], http://unix:/path/to/socket[:/base], fastcgi://host[:port] or fastcgi://unix:/path/to/socket";
 
-    /// <summary>Scheme and authority and base path.</summary>
+    /// <summary>Where php-fpm listens unless it is told otherwise.</summary>
+    private const int FastCgiPort = 9000;
+
+    /// <summary>Scheme and authority and base path. What goes to a FastCGI application is an HTTP request until <see cref="FastCgiHandler"/> has it.</summary>
     public string Prefix { get; } = $"{(IsHttps ? "https" : "http")}://{Authority}{BasePath}";
 
     /// <summary>What goes into the Host header when nothing else is configured.</summary>
@@ -41,10 +45,11 @@ internal sealed record DestinationAddress(bool IsHttps, string Authority, string
             return false;
 
         var https = address.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
-        if (!https && !address.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
+        var fastCgi = address.StartsWith("fastcgi://", StringComparison.OrdinalIgnoreCase);
+        if (!https && !fastCgi && !address.StartsWith("http://", StringComparison.OrdinalIgnoreCase))
             return false;
 
-        var rest = address[(https ? 8 : 7)..];
+        var rest = address[(fastCgi ? 10 : https ? 8 : 7)..];
         if (rest.StartsWith("unix:/", StringComparison.OrdinalIgnoreCase))
         {
             // As Kestrel writes it: http://unix:/run/app.sock, and a base path after a further colon.
@@ -53,20 +58,21 @@ internal sealed record DestinationAddress(bool IsHttps, string Authority, string
             var basePath = colon < 0 ? "" : socket[(colon + 1)..];
             if (colon >= 0)
                 socket = socket[..colon];
-            if (socket.Length < 2 || (basePath.Length > 0 && basePath[0] != '/') || basePath.AsSpan().ContainsAny('?', '#'))
+            if (socket.Length < 2 || (basePath.Length > 0 && basePath[0] != '/') || basePath.AsSpan().ContainsAny('?', '#') || (fastCgi && colon >= 0))
                 return false;
             // One connection pool for each socket path: pools are kept apart by host.
             var host = "unix-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(socket)).AsSpan(0, 8));
-            result = new(https, host, basePath.TrimEnd('/'), socket);
+            result = new(https, fastCgi, host, basePath.TrimEnd('/'), socket);
             return true;
         }
 
         if (!Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.UserInfo.Length > 0
-            || uri.Query.Length > 0 || uri.Fragment.Length > 0 || uri.Port == 0)
+            || uri.Query.Length > 0 || uri.Fragment.Length > 0 || uri.Port == 0
+            || (fastCgi && uri.AbsolutePath != "/"))
             return false;
 
         var authority = uri.HostNameType == UriHostNameType.Dns ? uri.IdnHost : uri.Host;
-        result = new(https, uri.IsDefaultPort ? authority : $"{authority}:{uri.Port}", uri.AbsolutePath.TrimEnd('/'), null);
+        result = new(https, fastCgi, uri.IsDefaultPort ? fastCgi ? $"{authority}:{FastCgiPort}" : authority : $"{authority}:{uri.Port}", uri.AbsolutePath.TrimEnd('/'), null);
         return true;
     }
 

@@ -18,6 +18,12 @@ public sealed record RouteConfig
     /// <summary>A cluster that is sent a copy of the requests, whose answers nobody sees. Default: none.</summary>
     public MirrorConfig? Mirror { get; init; }
 
+    /// <summary>Whether bodies wait in the proxy for slow clients. Default: where the cluster speaks FastCGI.</summary>
+    public BufferingConfig? Buffering { get; init; }
+
+    /// <summary>The site, where the cluster speaks FastCGI: which script answers. Default: the application is one script.</summary>
+    public FastCgiConfig? FastCgi { get; init; }
+
     /// <summary>Which requests the route takes.</summary>
     public RouteMatch Match { get; init; } = new();
 

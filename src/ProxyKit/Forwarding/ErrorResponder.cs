@@ -75,7 +75,7 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
     {
         ProxyError.LoopDetected => "proxy_loop_detected",
         ProxyError.NoAvailableDestinations => "destination_unavailable",
-        ProxyError.QueueFull or ProxyError.QueueTimeout => "connection_limit_reached",
+        ProxyError.QueueFull or ProxyError.QueueTimeout or ProxyError.Overloaded => "connection_limit_reached",
         ProxyError.NameResolution => "dns_error",
         ProxyError.Connect => "connection_refused",
         ProxyError.ConnectTimeout => "connection_timeout",

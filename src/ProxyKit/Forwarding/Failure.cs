@@ -33,8 +33,13 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
             return rejected is Polly.Timeout.TimeoutRejectedException
                 ? new(ProxyError.FirstByteTimeout, FailureClass.Unanswered, 504)
                 : new(ProxyError.NoAvailableDestinations, FailureClass.NothingSent, 503);
-        if (exception is UpstreamException upstream)
-            return new(upstream.Error, upstream.FailureClass, upstream.Error == ProxyError.ConnectTimeout ? 504 : 502);
+        if ((exception as UpstreamException ?? exception.InnerException as UpstreamException) is { } upstream)
+            return new(upstream.Error, upstream.FailureClass, upstream.Error switch
+            {
+                ProxyError.ConnectTimeout => 504,
+                ProxyError.QueueFull or ProxyError.QueueTimeout or ProxyError.Overloaded => 503,
+                _ => 502,
+            });
 
         return phase switch
         {

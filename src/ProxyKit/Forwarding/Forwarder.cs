@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
+using ProxyKit.FastCgi;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
@@ -19,6 +20,7 @@ internal sealed class Forwarder
     private readonly RouteConfig _route;
     private readonly RouteTransforms _transforms;
     private readonly RequestPreparer _preparer;
+    private readonly CgiSite _site;
     private readonly ResponseHeaders _responseHeaders;
     private readonly ErrorResponder _errors;
     private readonly ResponseDelivery _delivery;
@@ -30,6 +32,7 @@ internal sealed class Forwarder
         _services = services;
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
+        _site = new(route, services);
         _responseHeaders = new(_transforms, services.Options);
         _errors = new(route, _transforms, services);
         _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null);
@@ -48,7 +51,7 @@ internal sealed class Forwarder
             var resilience = proxy.Resilience;
             clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
 
-            if (_preparer.Prepare(context, prepared) is { } rejection)
+            if ((_preparer.Prepare(context, prepared) ?? (proxy.Model.IsFastCgi ? _site.Prepare(context, prepared) : null)) is { } rejection)
             {
                 proxy.Error = rejection.Error;
                 proxy.FailureClass = FailureClass.Client;

@@ -4,28 +4,36 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
+using Microsoft.Extensions.Logging;
 using ProxyKit.Configuration;
+using ProxyKit.Diagnostics;
+using ProxyKit.FastCgi;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>Makes the connection pool of a cluster.</summary>
-internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time, ContentFiles files)
+internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time, ContentFiles files, ILoggerFactory loggers)
 {
     private readonly ConcurrentDictionary<string, string> _unixSockets = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, DestinationAddress> _fastCgi = new(StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Lets every pool reach this destination if it is behind a Unix socket, which pools know by a made-up host.</summary>
     public void Register(DestinationAddress address)
     {
         if (address.UnixSocketPath is { } path)
             _unixSockets[address.Authority] = path;
+        if (address.IsFastCgi)
+            _fastCgi[address.Authority] = address;
     }
 
     /// <summary>The pools of our own HTTP/1.1 transport; null where the cluster needs what only <see cref="SocketsHttpHandler"/> has.</summary>
     public virtual Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) =>
-        hooks.Any() || cluster.HttpClient is not { WebProxy: null, RequestHeaderEncoding: null, ResponseHeaderEncoding: null } ? null : new(cluster, time);
+        IsFastCgi(cluster) || hooks.Any() || cluster.HttpClient is not { WebProxy: null, RequestHeaderEncoding: null, ResponseHeaderEncoding: null } ? null : new(cluster, time);
 
     public virtual HttpMessageInvoker Create(ClusterConfig cluster)
     {
+        if (IsFastCgi(cluster))
+            return new(new FastCgiPools(cluster, authority => _fastCgi[authority], time, loggers.CreateLogger(ProxyLog.Category)));
         var config = cluster.HttpClient;
         var handler = new SocketsHttpHandler
         {
@@ -56,6 +64,9 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
             hook.Configure(cluster, handler);
         return new HttpMessageInvoker(handler);
     }
+
+    /// <summary>Whether the cluster speaks FastCGI; validation has seen that all its destinations do, or none.</summary>
+    public static bool IsFastCgi(ClusterConfig cluster) => cluster.Destinations.Count > 0 && cluster.Destinations[0].Address.StartsWith("fastcgi:", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Opens a connection and closes it: whether somebody listens.</summary>
     public virtual async Task TryConnectAsync(DestinationAddress address, CancellationToken cancellationToken)

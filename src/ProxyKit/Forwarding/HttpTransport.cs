@@ -51,6 +51,8 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
 
         foreach (ref readonly var field in prepared.Headers.Fields)
             AddHeader(message, field.Name, field.Value);
+        if (prepared.Cgi is { } parameters)
+            message.Options.Set(FastCgiHandler.Parameters, parameters);
         return message;
     }
 

@@ -23,6 +23,9 @@ internal sealed class PreparedRequest
 
     public RequestBodyContent? Body;
 
+    /// <summary>The parameters of a FastCGI request; null otherwise.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>>? Cgi;
+
     /// <summary>The protocol that the client asks to switch to, if the route lets it.</summary>
     public string? Upgrade;
 
@@ -38,6 +41,7 @@ internal sealed class PreparedRequest
     {
         (Method, Path, Query, Host) = (other.Method, other.Path, other.Query, other.Host);
         (Upgrade, IsGrpc, PeerIsTrusted) = (other.Upgrade, other.IsGrpc, other.PeerIsTrusted);
+        Cgi = other.Cgi;
         foreach (ref readonly var field in other.Headers.Fields)
             Headers.Add(field.Name, field.Value, field.Rule);
     }
@@ -48,6 +52,7 @@ internal sealed class PreparedRequest
         Body = null;
         Host = null;
         Upgrade = null;
+        Cgi = null;
         IsGrpc = false;
         PeerIsTrusted = false;
     }

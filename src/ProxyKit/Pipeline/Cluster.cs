@@ -144,6 +144,7 @@ internal sealed class Cluster
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
         var (invoker, http1) = (old?.Invoker, old?.Http1);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
+            || old.Config.FastCgi != config.FastCgi || old.IsFastCgi != HttpHandlerFactory.IsFastCgi(config)
             || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
             (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
         // Averages and budgets go on where what they belong to has not changed.
@@ -173,6 +174,9 @@ internal sealed record ClusterModel(
 
     /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
     public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
+
+    /// <summary>Whether its destinations speak FastCGI.</summary>
+    public bool IsFastCgi { get; } = HttpHandlerFactory.IsFastCgi(Config);
 
     /// <summary>Who wants to know how attempts went.</summary>
     public IAttemptObserver[] Observers { get; init; } = [];

@@ -57,6 +57,9 @@ public enum ProxyError
     /// <summary>The response is not valid HTTP, or not an answer to what was asked (502).</summary>
     InvalidResponse,
 
+    /// <summary>The destination says that it can take no more (503): FastCGI's <c>FCGI_OVERLOADED</c>.</summary>
+    Overloaded,
+
     /// <summary>A response transform failed (502).</summary>
     ResponseCreation,
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
+using ProxyKit.Buffering;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.Mirroring;
@@ -10,13 +11,17 @@ namespace ProxyKit.Pipeline;
 /// <summary>A route at run time: its configuration, compiled into one delegate that holds only the stages that the route asks for.</summary>
 internal sealed class ProxyRoute
 {
+    private static readonly BufferingConfig s_buffering = new();
+
     private readonly RouteConfig _config;
     private readonly Cluster _cluster;
     private readonly Split? _split;
     private readonly TimeProvider _time;
     private readonly ProxyMetrics _metrics;
     private readonly Forwarder _forwarder;
-    private readonly RequestDelegate? _stages; // null if there are none but the forwarder
+    // Null if there are none but the forwarder. What the cluster speaks can change with a reload.
+    private readonly RequestDelegate? _stages;
+    private readonly RequestDelegate? _fastCgiStages;
     private readonly bool _needsTimeoutMiddleware;
 
     public ProxyRoute(RouteConfig config, Func<string, Cluster> clusters, ForwarderServices services, ProxyMetrics metrics)
@@ -29,13 +34,26 @@ internal sealed class ProxyRoute
         _forwarder = new Forwarder(config, services);
         _needsTimeoutMiddleware = config.TimeoutPolicy is { } policy && !policy.Equals("disable", StringComparison.OrdinalIgnoreCase);
 
+        _stages = Compile(isFastCgi: false, clusters, services);
+        _fastCgiStages = Compile(isFastCgi: true, clusters, services);
+    }
+
+    // From the inside out.
+    private RequestDelegate? Compile(bool isFastCgi, Func<string, Cluster> clusters, ForwarderServices services)
+    {
         RequestDelegate forward = context => _forwarder.ForwardAsync(context, context.Features.Get<ProxyContext>()!);
         var pipeline = forward;
-        if (config.Mirror is { Percentage: > 0 } mirror)
-            pipeline = new Mirror(pipeline, config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
-        if (config.AccessLog)
+        var buffering = _config.Buffering ?? s_buffering;
+        // FastCGI has no chunks: of a body whose length is not known it has to be found out, whatever is configured.
+        if (isFastCgi || buffering.Request.Enabled == true)
+            pipeline = new RequestBuffering(pipeline, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
+        if (_config.Mirror is { Percentage: > 0 } mirror)
+            pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
+        if (buffering.Response.Enabled ?? isFastCgi)
+            pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
+        if (_config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
-        _stages = pipeline == forward ? null : pipeline;
+        return pipeline == forward ? null : pipeline;
     }
 
     public RouteConfig Config => _config;
@@ -51,7 +69,11 @@ internal sealed class ProxyRoute
         return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : RunAsync(context, proxy);
     }
 
-    private Task RunAsync(HttpContext context, ProxyContext proxy) => _stages is null ? _forwarder.ForwardAsync(context, proxy) : _stages(context);
+    private Task RunAsync(HttpContext context, ProxyContext proxy)
+    {
+        var stages = proxy.Model.IsFastCgi ? _fastCgiStages : _stages;
+        return stages is null ? _forwarder.ForwardAsync(context, proxy) : stages(context);
+    }
 
     private async Task InvokeMeasuredAsync(HttpContext context, ProxyContext proxy)
     {

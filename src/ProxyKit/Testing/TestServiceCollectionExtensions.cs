@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using ProxyKit;
 using ProxyKit.Configuration;
@@ -25,7 +26,7 @@ public static class ProxyKitTestingServiceCollectionExtensions
         public override Task<System.Net.IPAddress[]?> LookUpAsync(string host, CancellationToken cancellationToken) => Task.FromResult<System.Net.IPAddress[]?>(null);
     }
 
-    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([], TimeProvider.System, new ContentFiles())
+    private sealed class TestHandlerFactory(TestDestinations destinations) : HttpHandlerFactory([], TimeProvider.System, new ContentFiles(), NullLoggerFactory.Instance)
     {
         public override ProxyKit.Forwarding.Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) => null;
 

@@ -68,7 +68,7 @@ public class MisuseTests
 
         Assert.StartsWith("Cluster '/shop'", error, StringComparison.Ordinal);
         Assert.Contains($"'{address}' is not a destination address", error, StringComparison.Ordinal);
-        Assert.Contains("http://host[:port][/base], https://host[:port][/base] or http://unix:/path/to/socket", error, StringComparison.Ordinal);
+        Assert.Contains("http://host[:port][/base], https://host[:port][/base], http://unix:/path/to/socket[:/base], fastcgi://host[:port] or fastcgi://unix:/path/to/socket", error, StringComparison.Ordinal);
     }
 
     [Theory]
