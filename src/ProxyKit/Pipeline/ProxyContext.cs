@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Buffering;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
@@ -68,6 +69,9 @@ public sealed class ProxyContext
 
     /// <summary>How long the request has waited for a destination, because all were at their limits of concurrent requests.</summary>
     public TimeSpan QueueTime { get; internal set; }
+
+    /// <summary>The request's body, where it was taken off the client before; null otherwise.</summary>
+    internal BufferedRequestBody? BufferedBody { get; set; }
 
     internal Cluster Owner { get; }
 

@@ -46,7 +46,7 @@ internal sealed class ProxyRoute
         var buffering = _config.Buffering ?? s_buffering;
         // FastCGI has no chunks: of a body whose length is not known it has to be found out, whatever is configured.
         if (isFastCgi || buffering.Request.Enabled == true)
-            pipeline = new RequestBuffering(pipeline, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
+            pipeline = new RequestBuffering(pipeline, _config, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
         if (_config.Mirror is { Percentage: > 0 } mirror)
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         if (buffering.Response.Enabled ?? isFastCgi)
