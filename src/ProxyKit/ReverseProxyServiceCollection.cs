@@ -7,6 +7,7 @@ using ProxyKit;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -36,6 +37,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton<ConcurrencyMetrics>();
         services.TryAddSingleton<MirrorMetrics>();
+        services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
