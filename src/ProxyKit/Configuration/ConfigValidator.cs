@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Buffering;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -204,6 +205,7 @@ internal static class ClusterValidator
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Your own are added with AddLoadBalancingPolicy.");
         HashValidator.Validate(where, cluster, errors);
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
+        FastCgiConnectionValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
