@@ -18,6 +18,7 @@ using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
@@ -52,6 +53,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
                 errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : "")}");
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
+            SiteValidator.Validate(where, route, clusters, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
