@@ -20,6 +20,7 @@ using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
@@ -55,6 +56,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
+            SiteValidator.Validate(where, route, clusters, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }

@@ -4,6 +4,7 @@ using ProxyKit.Buffering;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.Mirroring;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Pipeline;
@@ -51,6 +52,8 @@ internal sealed class ProxyRoute
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         if (buffering.Response.Enabled ?? isFastCgi)
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
+        if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })
+            pipeline = new Site(pipeline, _config, site, services).InvokeAsync;
         if (_config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
         return pipeline == forward ? null : pipeline;
