@@ -13,6 +13,7 @@ using Microsoft.Extensions.Options;
 using ProxyKit.Discovery;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
+using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
@@ -138,6 +139,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (!files.Exists(path))
                 errors.Add($"{where}: ErrorPages: the file '{path}' for {status} does not exist.");
         }
+        InternalRedirectValidator.Validate(where, route, files, errors);
         foreach (var transform in route.Transforms)
             TransformValidator.Validate(where, transform, errors);
         ValidatePolicies(where, route, errors);
@@ -208,7 +210,7 @@ internal static class ClusterValidator
         DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
-        HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        HealthCheckValidator.Validate(where, cluster, errors);
         SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);
         if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");
