@@ -15,6 +15,7 @@ using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
+using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
@@ -144,6 +145,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (!files.Exists(path))
                 errors.Add($"{where}: ErrorPages: the file '{path}' for {status} does not exist.");
         }
+        InternalRedirectValidator.Validate(where, route, files, errors);
         foreach (var transform in route.Transforms)
             TransformValidator.Validate(where, transform, errors);
         ValidatePolicies(where, route, errors);
@@ -215,7 +217,7 @@ internal static class ClusterValidator
         DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
-        HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        HealthCheckValidator.Validate(where, cluster, errors);
         SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);
         if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");

@@ -41,10 +41,19 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
         return WriteAsync(context, proxy, status);
     }
 
+    /// <summary>Answers in the upstream's place: with the status's page, or without a body.</summary>
+    public Task ReplaceAsync(HttpContext context, int status, int receivedStatus)
+    {
+        context.Response.StatusCode = status;
+        if (route.ProxyStatus)
+            AddReceivedStatus(context, receivedStatus);
+        return FinishAsync(context, status, isOwnFailure: false);
+    }
+
     public void AddReceivedStatus(HttpContext context, int status) =>
         Append(context, string.Create(CultureInfo.InvariantCulture, $"{services.Options.Pseudonym}; received-status={status}"));
 
-    private async Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
+    private Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
     {
         context.Response.StatusCode = status;
         if (proxy.Error is ProxyError.QueueFull or ProxyError.QueueTimeout && LoadBalancing.ConcurrencyLimiter.RetryAfter(proxy.Cluster) is { } retryAfter)
@@ -53,6 +62,12 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             context.Response.Headers.RetryAfter = BufferRetryAfter;
         if (route.ProxyStatus)
             Append(context, $"{services.Options.Pseudonym}; error={ErrorType(proxy.Error)}");
+        return FinishAsync(context, status, isOwnFailure: proxy.Error == ProxyError.ResponseCreation);
+    }
+
+    // isOwnFailure: a delegate has caused the error, and been logged.
+    private async Task FinishAsync(HttpContext context, int status, bool isOwnFailure)
+    {
         foreach (var transform in transforms.Response)
             transform.Apply(context.Response.Headers, status);
         foreach (var run in transforms.ResponseDelegates)
@@ -63,8 +78,8 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             }
             catch (Exception e)
             {
-                // The client still gets the error that there was. A delegate that caused it has been logged.
-                if (e is not OperationCanceledException && proxy.Error != ProxyError.ResponseCreation)
+                // The client still gets the error that there was.
+                if (e is not OperationCanceledException && !isOwnFailure)
                     services.Log.ErrorTransformFailed(route.RouteId, e);
             }
         }

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
 using ProxyKit.FastCgi;
+using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
@@ -24,6 +25,8 @@ internal sealed class Forwarder
     private readonly ResponseHeaders _responseHeaders;
     private readonly ErrorResponder _errors;
     private readonly ResponseDelivery _delivery;
+    private readonly ErrorInterception? _interception;
+    private readonly FileDelivery? _files;
     private readonly ForwarderServices _services;
 
     public Forwarder(RouteConfig route, ForwarderServices services)
@@ -33,9 +36,11 @@ internal sealed class Forwarder
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
         _site = new(route, services);
-        _responseHeaders = new(_transforms, services.Options);
+        _responseHeaders = new(_transforms, services.Options, services.Log);
         _errors = new(route, _transforms, services);
-        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null);
+        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null, services.Clocks.Time);
+        _interception = ErrorInterception.Create(route, _errors);
+        _files = FileDelivery.Create(route, _delivery, _errors, services);
     }
 
     public RouteConfig Route => _route;
@@ -93,7 +98,7 @@ internal sealed class Forwarder
             if (prepared.Upgrade is not null && Upgrades.IsAccepted(attempt.Response.Message!))
                 await Upgrades.TunnelAsync(context, proxy, attempt.Response, _responseHeaders, _transforms, attempt.Clock, _services);
             else
-                await _delivery.DeliverAsync(context, proxy, attempt);
+                await (_interception?.TryAnswer(context, proxy, attempt) ?? _files?.TryAnswer(context, proxy, attempt) ?? _delivery.DeliverAsync(context, proxy, attempt));
         }
         catch (Exception e)
         {

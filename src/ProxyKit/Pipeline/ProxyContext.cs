@@ -94,6 +94,9 @@ public sealed class ProxyContext
     /// <summary>What the upstream's response says about being buffered; null when it says nothing.</summary>
     internal bool? AllowsResponseBuffering { get; set; }
 
+    /// <summary>How fast the client is sent the response's body, in bytes per second; 0 when that is up to the client.</summary>
+    internal long ResponseRate { get; set; }
+
     /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
     internal volatile bool IsDecided;
 
