@@ -87,6 +87,9 @@ public sealed class ProxyContext
 
     internal long StartTimestamp { get; }
 
+    /// <summary>What the upstream's response says about being buffered; null when it says nothing.</summary>
+    internal bool? AllowsResponseBuffering { get; set; }
+
     /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
     internal volatile bool IsDecided;
 
