@@ -247,7 +247,7 @@ public class SiteFilesTests
         using var site = new PhpSite().Add("index.php", "style.css");
         await using var app = await site.StartAsync(route => route.WithTransforms(t => t
             .SetResponseHeader("X-Frame-Options", "DENY")
-            .AddResponseTransform(c =>
+            .OnResponse(c =>
             {
                 c.HttpContext.Response.Headers["X-Status"] = c.HttpContext.Response.StatusCode.ToString(CultureInfo.InvariantCulture);
                 return default;
@@ -263,7 +263,8 @@ public class SiteFilesTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "Root may read everything.");
         using var site = new PhpSite().Add("index.php", "style.css");
-        File.SetUnixFileMode(site.PathOf("style.css"), UnixFileMode.None);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(site.PathOf("style.css"), UnixFileMode.None);
         await using var app = await site.StartAsync();
 
         Assert.Equal(403, (await SiteAnswer.GetAsync(app, "/style.css")).Status);
