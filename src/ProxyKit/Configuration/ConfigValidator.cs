@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -201,6 +202,7 @@ internal static class ClusterValidator
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Your own are added with AddLoadBalancingPolicy.");
         HashValidator.Validate(where, cluster, errors);
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
+        FastCgiConnectionValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
