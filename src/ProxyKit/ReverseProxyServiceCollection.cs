@@ -8,6 +8,7 @@ using ProxyKit.Buffering;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.LoadBalancing;
@@ -42,6 +43,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<BufferingMetrics>();
         services.TryAddSingleton<TempFiles>();
         services.TryAddSingleton<BufferingServices>();
+        services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
@@ -76,6 +78,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();
+        services.TryAddSingleton<StartupAdvice>();
         services.TryAddSingleton<CodeRoutes>();
         services.TryAddSingleton<IProxyForwarder, DirectForwarder>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ProxyStartup>());
