@@ -10,7 +10,9 @@ using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using ProxyKit.Buffering;
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
 using ProxyKit.InternalRedirects;
@@ -19,13 +21,14 @@ using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices)
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
@@ -53,9 +56,12 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
                 errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : "")}");
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
+            BufferingValidator.Validate(where, route.Buffering, errors);
+            SiteValidator.Validate(where, route, clusters, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
+        BufferingValidator.Validate(routes, clusters, options.Value.Buffering, tempFiles, errors);
         return errors;
 
         string? UnknownCluster(string id) => clusterIds.Contains(id)
@@ -203,6 +209,7 @@ internal static class ClusterValidator
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Your own are added with AddLoadBalancingPolicy.");
         HashValidator.Validate(where, cluster, errors);
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
+        FastCgiConnectionValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);

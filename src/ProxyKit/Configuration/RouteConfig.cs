@@ -24,6 +24,9 @@ public sealed record RouteConfig
     /// <summary>The site, where the cluster speaks FastCGI: which script answers. Default: the application is one script.</summary>
     public FastCgiConfig? FastCgi { get; init; }
 
+    /// <summary>Whether the proxy answers with the site's files, and which script answers for all else. Default: the application gets every request.</summary>
+    public SiteConfig? Site { get; init; }
+
     /// <summary>Which requests the route takes.</summary>
     public RouteMatch Match { get; init; } = new();
 

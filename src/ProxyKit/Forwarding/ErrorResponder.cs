@@ -8,6 +8,9 @@ namespace ProxyKit.Forwarding;
 /// <summary>The proxy's own answers. They say what happened, never where or why in words of the upstream.</summary>
 internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, ForwarderServices services)
 {
+    // In seconds. Uploads come and go; nobody knows when the room for them is there again.
+    private const string BufferRetryAfter = "10";
+
     private readonly ErrorPages _pages = new(route.ErrorPages, services.Files);
 
     public Task RejectAsync(HttpContext context, ProxyContext proxy, Rejection rejection)
@@ -33,7 +36,7 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             context.Response.StatusCode = status;
             return Task.CompletedTask;
         }
-        if (proxy.Error == ProxyError.RequestBodyClient && RequestGuard.IsHttp1(context.Request))
+        if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.BufferFull && RequestGuard.IsHttp1(context.Request))
             context.Response.Headers.Connection = "close"; // what follows of the body cannot be told from a request
         return WriteAsync(context, proxy, status);
     }
@@ -55,6 +58,8 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
         context.Response.StatusCode = status;
         if (proxy.Error is ProxyError.QueueFull or ProxyError.QueueTimeout && LoadBalancing.ConcurrencyLimiter.RetryAfter(proxy.Cluster) is { } retryAfter)
             context.Response.Headers.RetryAfter = retryAfter;
+        if (proxy.Error == ProxyError.BufferFull)
+            context.Response.Headers.RetryAfter = BufferRetryAfter;
         if (route.ProxyStatus)
             Append(context, $"{services.Options.Pseudonym}; error={ErrorType(proxy.Error)}");
         return FinishAsync(context, status, isOwnFailure: proxy.Error == ProxyError.ResponseCreation);

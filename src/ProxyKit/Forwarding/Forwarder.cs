@@ -54,7 +54,9 @@ internal sealed class Forwarder
         try
         {
             var resilience = proxy.Resilience;
-            clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
+            // The time that a client takes for its body is not the upstream's.
+            var now = proxy.BufferedBody is null ? proxy.StartTimestamp : _services.Clocks.Time.GetTimestamp();
+            clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, now, context.RequestAborted);
 
             if ((_preparer.Prepare(context, prepared) ?? (proxy.Model.IsFastCgi ? _site.Prepare(context, prepared) : null)) is { } rejection)
             {
@@ -64,6 +66,8 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
+            if (proxy.BufferedBody is not null)
+                prepared.Headers.Remove("Expect"); // the client has been told already
             proxy.Model.Affinity?.Begin(context, proxy, prepared);
 
             if (resilience is null)
@@ -89,6 +93,7 @@ internal sealed class Forwarder
                 proxy.Destination = attempt.Destination; // the winner of several
             }
 
+            ReleaseBody(attempt, series, proxy);
             attempt.Phase = Phase.Headers;
             if (prepared.Upgrade is not null && Upgrades.IsAccepted(attempt.Response.Message!))
                 await Upgrades.TunnelAsync(context, proxy, attempt.Response, _responseHeaders, _transforms, attempt.Clock, _services);
@@ -229,6 +234,13 @@ internal sealed class Forwarder
         return new(context, proxy, attempt.Clock, context.Request.ContentLength, replay, flushEachWrite: attempt.Request.IsGrpc);
     }
 
+    // The answer may take long to deliver; what was sent is not needed again, unless somebody's delegate wants to read it.
+    private void ReleaseBody(Attempt attempt, AttemptSeries? series, ProxyContext proxy)
+    {
+        if (attempt.Body is { IsBuffered: true, Completion.IsCompletedSuccessfully: true } && series is null or { IsHedged: false } && _transforms.ResponseDelegates.Length == 0)
+            proxy.BufferedBody?.Dispose();
+    }
+
     private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)
     {
         var failure = attempt.Failure;
@@ -251,9 +263,14 @@ internal sealed class Forwarder
             await _errors.RespondAsync(context, proxy, failure.Status);
             return;
         }
-        // HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.
+        Abort(context, failure.Error);
+    }
+
+    /// <summary>Ends a response that has started. HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.</summary>
+    public static void Abort(HttpContext context, ProxyError error)
+    {
         if (context.Features.Get<IHttpResetFeature>() is { } reset)
-            reset.Reset(failure.Error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
+            reset.Reset(error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
         else
             context.Abort();
     }

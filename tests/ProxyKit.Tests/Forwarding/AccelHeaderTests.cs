@@ -76,6 +76,26 @@ public class AccelHeaderTests
         Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 4.7, 6); // the last quarter of a second needs no wait after it
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_buffered_body_waits_here_and_the_upstream_is_free(bool hasLength)
+    {
+        var size = 200_000;
+        var upstream = new TaskCompletionSource();
+        await using var app = await StartAsync("20000", () => new Watched(size, hasLength, upstream), route => route.WithResponseBuffering());
+        var start = app.Time.GetTimestamp();
+        using var response = await app.Client.GetAsync("/", HttpCompletionOption.ResponseHeadersRead);
+        var reading = response.Content.ReadAsByteArrayAsync();
+
+        await upstream.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken); // and the clock has stood still
+        Assert.False(reading.IsCompleted);
+        var body = await app.AdvanceUntilAsync(reading, TimeSpan.FromMilliseconds(100));
+
+        Assert.Equal(Enumerable.Range(0, size).Select(i => (byte)i), body);
+        Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 9.7, 12);
+    }
+
     [Fact]
     public async Task A_slow_rate_is_no_idle_time()
     {
@@ -137,10 +157,39 @@ public class AccelHeaderTests
         }
     }
 
-    private static Task<ProxyApp> StartAsync(string rate, Func<HttpContent> content) => ProxyApp.StartAsync(_ =>
+    private static Task<ProxyApp> StartAsync(string rate, Func<HttpContent> content, Action<ProxyRouteBuilder>? route = null) => ProxyApp.StartAsync(
+        _ =>
+        {
+            var response = new HttpResponseMessage { Content = content() };
+            response.Headers.TryAddWithoutValidation("X-Accel-Limit-Rate", rate);
+            return response;
+        },
+        route);
+
+    /// <summary>A body that says when it has been read to its end.</summary>
+    private sealed class Watched : StreamContent
     {
-        var response = new HttpResponseMessage { Content = content() };
-        response.Headers.TryAddWithoutValidation("X-Accel-Limit-Rate", rate);
-        return response;
-    });
+        public Watched(int size, bool hasLength, TaskCompletionSource read)
+            : base(new Body(size, read))
+        {
+            if (hasLength)
+                Headers.ContentLength = size;
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
+
+        private sealed class Body(int size, TaskCompletionSource read) : MemoryStream([.. Enumerable.Range(0, size).Select(i => (byte)i)])
+        {
+            protected override void Dispose(bool disposing)
+            {
+                if (Position == size)
+                    read.TrySetResult(); // the exchange is over
+                base.Dispose(disposing);
+            }
+        }
+    }
 }
