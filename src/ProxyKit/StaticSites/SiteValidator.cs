@@ -1,5 +1,4 @@
 using Microsoft.Net.Http.Headers;
-using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.StaticSites;
