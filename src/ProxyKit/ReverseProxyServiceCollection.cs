@@ -4,6 +4,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using ProxyKit;
+using ProxyKit.Buffering;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
@@ -37,6 +38,11 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyMetrics>();
         services.TryAddSingleton<ConcurrencyMetrics>();
         services.TryAddSingleton<MirrorMetrics>();
+        services.TryAddSingleton<BufferBudget>();
+        services.TryAddSingleton<BufferingLog>();
+        services.TryAddSingleton<BufferingMetrics>();
+        services.TryAddSingleton<TempFiles>();
+        services.TryAddSingleton<BufferingServices>();
         services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();
@@ -72,6 +78,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();
+        services.TryAddSingleton<StartupAdvice>();
         services.TryAddSingleton<CodeRoutes>();
         services.TryAddSingleton<IProxyForwarder, DirectForwarder>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ProxyStartup>());

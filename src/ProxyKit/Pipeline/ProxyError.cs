@@ -6,7 +6,7 @@ public enum ProxyError
     /// <summary>Nothing went wrong.</summary>
     None,
 
-    /// <summary>The request is malformed or ambiguous, or asks for something this proxy does not do (400, 405, 501).</summary>
+    /// <summary>The request is malformed or ambiguous, or asks for something this proxy does not do (400, 405, 413, 431, 501).</summary>
     RequestRejected,
 
     /// <summary>The request has been through this proxy before (508).</summary>
@@ -74,6 +74,12 @@ public enum ProxyError
 
     /// <summary>An upgraded connection ended with an error.</summary>
     Tunnel,
+
+    /// <summary>
+    /// The request's body was to be buffered, and there was no room: what all bodies may take together (<see cref="BufferingLimits"/>) is taken, or the disk is full or
+    /// cannot be written (503).
+    /// </summary>
+    BufferFull,
 }
 
 /// <summary>How far a failed attempt had come: whether another one is safe.</summary>
