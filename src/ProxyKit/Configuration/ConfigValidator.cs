@@ -58,6 +58,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
             SiteValidator.Validate(where, route, clusters, errors);
+            FastCgiValidator.Validate(where, route, clusters, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
