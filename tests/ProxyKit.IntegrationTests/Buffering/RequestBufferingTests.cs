@@ -265,13 +265,13 @@ public sealed class RequestBufferingTests : IDisposable
         Assert.Empty(Directory.GetFiles(ours));
         // Another process of ours, with a file that it had no time to remove.
         File.WriteAllText(Path.Combine(ours, "other-1.tmp"), "a body");
-        await using var other = RunningProgram.Start(flock, ours, "other.lock", "sh", "-c", "echo locked; sleep 600");
-        await other.WaitForAsync("locked");
+        await using (var other = RunningProgram.Start(flock, ours, "other.lock", "sh", "-c", "echo locked; sleep 600"))
+        {
+            await other.WaitForAsync("locked");
+            await using (await StartAsync(upstream.Url, route => route.WithRequestBuffering()))
+                Assert.True(File.Exists(Path.Combine(ours, "other-1.tmp")));
+        } // killed
 
-        await using (await StartAsync(upstream.Url, route => route.WithRequestBuffering()))
-            Assert.True(File.Exists(Path.Combine(ours, "other-1.tmp")));
-
-        await other.DisposeAsync(); // killed
         await using var proxy = await StartAsync(upstream.Url, route => route.WithRequestBuffering());
 
         await proxy.LoggedAsync("TempFilesCleared");
