@@ -78,6 +78,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<ProxyConfigMonitor>(_ => new());
         services.TryAddSingleton<ConfigValidator>();
         services.TryAddSingleton<ProxyConfigManager>();
+        services.TryAddSingleton<StartupAdvice>();
         services.TryAddSingleton<CodeRoutes>();
         services.TryAddSingleton<IProxyForwarder, DirectForwarder>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ProxyStartup>());

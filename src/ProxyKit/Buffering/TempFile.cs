@@ -21,6 +21,9 @@ internal sealed class TempFile(FileStream file, BufferBudget budget) : IDisposab
     public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, long offset, CancellationToken cancellationToken) =>
         RandomAccess.WriteAsync(file.SafeFileHandle, bytes, offset, cancellationToken);
 
+    public ValueTask WriteAsync(IReadOnlyList<ReadOnlyMemory<byte>> pieces, long offset, CancellationToken cancellationToken) =>
+        RandomAccess.WriteAsync(file.SafeFileHandle, pieces, offset, cancellationToken);
+
     /// <summary>0 at the end of what has been written.</summary>
     public ValueTask<int> ReadAsync(Memory<byte> bytes, long offset, CancellationToken cancellationToken) =>
         RandomAccess.ReadAsync(file.SafeFileHandle, bytes, offset, cancellationToken);

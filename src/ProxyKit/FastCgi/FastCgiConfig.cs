@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http;
+
 namespace ProxyKit;
 
 /// <summary>
@@ -31,6 +33,15 @@ public sealed record FastCgiConfig
     /// nginx: <c>$realpath_root</c>; Caddy: <c>resolve_root_symlink</c>.
     /// </summary>
     public bool ResolveRoot { get; init; }
+
+    /// <summary>Where symbolic links below the root may lead; needs <see cref="CheckScript"/>. Default: <see cref="SymbolicLinkPolicy.Follow"/>. nginx: <c>disable_symlinks</c>.</summary>
+    public SymbolicLinkPolicy SymbolicLinks { get; init; }
+
+    /// <summary>
+    /// Parameters whose values are made for each request, by name; they go before <see cref="Parameters"/>. No value, or an empty one, takes the parameter away. Only code
+    /// has them. Default: none.
+    /// </summary>
+    public ValueList<KeyValuePair<string, Func<HttpContext, string?>>> ComputedParameters { get; init; } = [];
 
     /// <summary>Further parameters, or other values for the usual ones: name to value. An empty value takes one away. Default: none. nginx: <c>fastcgi_param</c>.</summary>
     public ValueMap Parameters { get; init; } = ValueMap.Empty;

@@ -16,6 +16,7 @@ internal static class FastCgiReader
             Extensions = site.Has("Extensions") ? site.Texts("Extensions") : defaults.Extensions,
             CheckScript = site.Bool("CheckScript") ?? defaults.CheckScript,
             ResolveRoot = site.Bool("ResolveRoot") ?? defaults.ResolveRoot,
+            SymbolicLinks = site.Enum<SymbolicLinkPolicy>("SymbolicLinks") ?? defaults.SymbolicLinks,
             Parameters = site.Map("Parameters"),
         };
     }

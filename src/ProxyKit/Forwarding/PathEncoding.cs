@@ -145,8 +145,8 @@ internal static class PathEncoding
         return builder.ToString();
     }
 
-    // RFC 3986 §5.2.4
-    private static string RemoveDotSegments(string path)
+    /// <summary>RFC 3986 §5.2.4. What would go above the root stays there.</summary>
+    public static string RemoveDotSegments(string path)
     {
         var segments = new List<string>();
         var parts = path.Split('/');

@@ -19,6 +19,9 @@ internal sealed class PreparedRequest
     /// <summary>The Host header; null for the destination's own.</summary>
     public string? Host;
 
+    /// <summary>The Host header where neither <see cref="Host"/> nor the destination's configuration has one; null for the destination's own name.</summary>
+    public string? DefaultHost;
+
     public HeaderList Headers { get; } = new();
 
     public RequestBodyContent? Body;
@@ -41,7 +44,7 @@ internal sealed class PreparedRequest
     {
         (Method, Path, Query, Host) = (other.Method, other.Path, other.Query, other.Host);
         (Upgrade, IsGrpc, PeerIsTrusted) = (other.Upgrade, other.IsGrpc, other.PeerIsTrusted);
-        Cgi = other.Cgi;
+        (Cgi, DefaultHost) = (other.Cgi, other.DefaultHost);
         foreach (ref readonly var field in other.Headers.Fields)
             Headers.Add(field.Name, field.Value, field.Rule);
     }
@@ -53,6 +56,7 @@ internal sealed class PreparedRequest
         Host = null;
         Upgrade = null;
         Cgi = null;
+        DefaultHost = null;
         IsGrpc = false;
         PeerIsTrusted = false;
     }

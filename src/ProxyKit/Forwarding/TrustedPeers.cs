@@ -23,8 +23,11 @@ internal sealed class TrustedPeers
     {
         if (_networks.Length == 0 && !_unix)
             return false;
-        if (connection.RemoteIpAddress is not { } address)
-            return _unix;
+        return connection.RemoteIpAddress is { } address ? Contains(address) : _unix;
+    }
+
+    public bool Contains(IPAddress address)
+    {
         if (address.IsIPv4MappedToIPv6)
             address = address.MapToIPv4();
         foreach (var network in _networks)

@@ -31,6 +31,7 @@ public class SchemaTests
         { "RequestBuffering", typeof(RequestBufferingConfig) },
         { "ResponseBuffering", typeof(ResponseBufferingConfig) },
         { "FastCgi", typeof(FastCgiConfig) },
+        { "Site", typeof(SiteConfig) },
         { "FastCgiConnections", typeof(FastCgiConnectionConfig) },
         { "Cluster", typeof(ClusterConfig) },
         { "Hash", typeof(HashConfig) },
@@ -57,7 +58,7 @@ public class SchemaTests
 
     // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key"];
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key", "FastCgiConfig.ComputedParameters"];
     private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
@@ -261,6 +262,7 @@ public class SchemaTests
         yield return ("Routes/*/Split/Clusters/*/Cookies/*", Definition("CookieMatch"));
         yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
         yield return ("Routes/*/Mirror", Definition("Mirror"));
+        yield return ("Routes/*/Site", Definition("Site"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
