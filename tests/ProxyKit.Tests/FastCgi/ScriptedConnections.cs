@@ -104,8 +104,9 @@ internal sealed class ScriptedConnection(ScriptedConnections connections) : IFas
         ObjectDisposedException.ThrowIf(IsDisposed, this);
         var taken = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, Math.Min(memory.Length, connections.ReceiveLimit)));
         taken.CopyTo(memory.Span);
+        var length = (int)taken.Length;
         _toProxy.Reader.AdvanceTo(taken.End);
-        return (int)taken.Length;
+        return length;
     }
 
     public async ValueTask SendAsync(ReadOnlyMemory<byte> memory, CancellationToken cancellationToken)
