@@ -65,7 +65,7 @@ internal sealed class FileRules
         !IsScriptLike(name, _extensions)
         // Windows drops a dot or a space at the end, knows streams by a colon, and short names by a tilde and a number.
         && name[^1] is not ('.' or ' ') && !name.AsSpan().ContainsAny(':', '\\')
-        && !(OperatingSystem.IsWindows() && name.Contains('~', StringComparison.Ordinal))
+        && !(OperatingSystem.IsWindows() && name.IndexOf('~', StringComparison.Ordinal) is >= 0 and var tilde && tilde + 1 < name.Length && char.IsAsciiDigit(name[tilde + 1]))
         && !Matches(_site.DeniedFiles, name)
         && (!Matches(SiteConfig.DefaultDeniedFiles, name) || Matches(_site.AllowedFiles, name));
 
