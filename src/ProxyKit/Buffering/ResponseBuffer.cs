@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Buffering;
 
@@ -15,7 +16,7 @@ internal sealed partial class ResponseBuffer(
     HttpContext context, ProxyContext proxy, IHttpResponseBodyFeature inner, ResponseBufferingConfig config, BufferingServices services) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly PipeWriter _client = inner.Writer;
+    private PipeWriter _client = inner.Writer;
     private volatile Way _way;
     private Scratch _scratch;
     private bool _isInScratch;
@@ -76,9 +77,21 @@ internal sealed partial class ResponseBuffer(
         return _way != Way.Ended;
     }
 
+    private bool MayWait => proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType);
+
+    /// <summary>Has the client be sent what waits for it at this rate; before anything is written. False when this response is not buffered.</summary>
+    public bool TryPace(long bytesPerSecond, TimeProvider time)
+    {
+        if (!MayWait)
+            return false;
+        // The exchange may end long before: its idle limit does not count for the drain.
+        _client = PipeWriter.Create(new PacedStream(inner.Stream, bytesPerSecond, time, clock: null), new(leaveOpen: true));
+        return true;
+    }
+
     private Task StartResponseAsync(CancellationToken cancellationToken)
     {
-        _way = proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType) ? Way.Through : Way.Unbuffered;
+        _way = MayWait ? Way.Through : Way.Unbuffered;
         return inner.StartAsync(cancellationToken);
     }
 

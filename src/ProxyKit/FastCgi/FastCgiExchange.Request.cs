@@ -33,8 +33,8 @@ internal sealed partial class FastCgiExchange
                     cancellationToken.ThrowIfCancellationRequested();
                     if (fresh || !exchange.IsStale || !(writer.IsWhole || isReplayable))
                         throw exchange.Explain(e);
+                    await exchange._sending!;
                 }
-                await exchange._sending;
                 if (!writer.IsWhole)
                 {
                     writer.Dispose();
