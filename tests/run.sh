@@ -3,16 +3,24 @@
 set -u
 cd "$(dirname "$0")/.."
 
-# Programs that tests start: nginx as a real upstream; gcc and zlib for NativeAOT's linker.
+# Programs that tests start: nginx as a real upstream; php-fpm; gcc and zlib for NativeAOT's linker.
 packages=()
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
+compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
 command -v gcc >/dev/null || packages+=(gcc libc6-dev)
 [ -e /usr/include/zlib.h ] || packages+=(zlib1g-dev)
 if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
     echo "installing: ${packages[*]}"
     export DEBIAN_FRONTEND=noninteractive
-    $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null || echo "could not install ${packages[*]}"
+    # Tests start these programs themselves; none is to run as a service of this machine.
+    policy=/usr/sbin/policy-rc.d
+    [ -e $policy ] && policy=
+    (
+        trap '[ -z "$policy" ] || $sudo rm -f $policy' EXIT
+        [ -z "$policy" ] || { printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null; $sudo chmod +x $policy; }
+        $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+    ) || echo "could not install ${packages[*]}"
 fi
 
 log=$(mktemp); trap 'rm -f "$log"' EXIT

@@ -37,6 +37,9 @@ public sealed class ReverseProxyOptions
     /// <summary>What all buffered bodies may take together, and where they wait.</summary>
     public BufferingLimits Buffering { get; } = new();
 
+    /// <summary>What the log is not to advise about when the app starts. Default: none.</summary>
+    public ISet<ProxyAdvice> SilencedAdvice { get; } = new HashSet<ProxyAdvice>();
+
     /// <summary>
     /// Sets Kestrel to read and write header bytes above 0x7F one to one (latin-1), to keep the names in <c>Connection</c> (fields of one hop, which are
     /// dropped), and to send no <c>Server</c> header of its own. It is the whole server's setting, not only proxied routes'. Default: true.

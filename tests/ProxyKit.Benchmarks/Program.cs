@@ -1,10 +1,12 @@
 using BenchmarkDotNet.Running;
 using ProxyKit.Benchmarks.Load;
+using ProxyKit.Benchmarks.SlowClients;
 using ProxyKit.Benchmarks.Targets;
 
 return args switch
 {
     ["load", .. var options] => await LoadCommand.RunAsync(options),
+    ["slow-clients", .. var options] => await SlowClientsCommand.RunAsync(options),
     ["target", var name] => TargetHost.Run(name),
     _ => RunMicroBenchmarks(args),
 };

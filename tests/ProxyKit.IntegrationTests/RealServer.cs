@@ -4,15 +4,17 @@ namespace ProxyKit.IntegrationTests;
 internal static class RealServer
 {
     /// <summary>The program's path; the test is skipped if there is none.</summary>
-    public static string Require(string program, string package)
+    public static string Require(string program, string package) => RequireAny(program, package);
+
+    /// <summary>The same for a program whose name has its version in it, <c>php-fpm*</c>: the newest.</summary>
+    public static string RequireAny(string pattern, string package)
     {
         foreach (var folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/sbin"))
         {
-            var path = Path.Combine(folder, program);
-            if (File.Exists(path))
+            if (Directory.Exists(folder) && Directory.GetFiles(folder, pattern).Order(StringComparer.Ordinal).LastOrDefault() is { } path)
                 return path;
         }
-        var reason = $"'{program}' is not installed: apt-get install {package}";
+        var reason = $"'{pattern}' is not installed: apt-get install {package}";
         if (Environment.GetEnvironmentVariable("CI") == "true")
             Assert.Fail(reason);
         Assert.Skip(reason);

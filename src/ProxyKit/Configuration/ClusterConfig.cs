@@ -65,8 +65,8 @@ public sealed record DestinationConfig
     public required string Address { get; init; }
 
     /// <summary>
-    /// Where active health checks ask instead: an address such as <c>http://host:8081</c>, for an app whose health is on a port of its own. Default:
-    /// <see cref="Address"/>.
+    /// Where active health checks ask instead: an address such as <c>http://host:8081</c>, for an app whose health is on a port of its own; <c>fastcgi://</c> where
+    /// <see cref="Address"/> is. Default: <see cref="Address"/>.
     /// </summary>
     public string? Health { get; init; }
 

@@ -10,22 +10,25 @@ using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
+using ProxyKit.Buffering;
 using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Health;
+using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices)
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
@@ -54,9 +57,12 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
+            BufferingValidator.Validate(where, route.Buffering, errors);
+            SiteValidator.Validate(where, route, clusters, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
+        BufferingValidator.Validate(routes, clusters, options.Value.Buffering, tempFiles, errors);
         return errors;
 
         string? UnknownCluster(string id) => clusterIds.Contains(id)
@@ -140,6 +146,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (!files.Exists(path))
                 errors.Add($"{where}: ErrorPages: the file '{path}' for {status} does not exist.");
         }
+        InternalRedirectValidator.Validate(where, route, files, errors);
         foreach (var transform in route.Transforms)
             TransformValidator.Validate(where, transform, errors);
         ValidatePolicies(where, route, errors);
@@ -203,6 +210,7 @@ internal static class ClusterValidator
             errors.Add($"{where}: LoadBalancingPolicy '{cluster.LoadBalancingPolicy}' is not known{Nearest.Hint(cluster.LoadBalancingPolicy, services.PolicyNames)} Your own are added with AddLoadBalancingPolicy.");
         HashValidator.Validate(where, cluster, errors);
         ConcurrencyLimitsValidator.Validate(where, cluster, errors);
+        FastCgiConnectionValidator.Validate(where, cluster, errors);
         if (cluster.Resilience is { } resilience)
             ResilienceValidator.Validate(where, resilience, errors);
         PassiveHealthValidator.Validate(where, cluster.HealthCheck.Passive, errors);
@@ -210,7 +218,7 @@ internal static class ClusterValidator
         DiscoveryValidator.Validate(where, cluster, services.Discovery, errors);
         ValidateTimeouts(where, cluster.Timeouts, errors);
         ValidateHttpClient(where, cluster.HttpClient, files, errors);
-        HealthCheckValidator.Validate(where, cluster.HealthCheck, errors);
+        HealthCheckValidator.Validate(where, cluster, errors);
         SessionAffinityValidator.Validate(where, cluster.SessionAffinity, services.Affinity, errors);
         if (cluster.HttpRequest.Version is { } version && !IsHttpVersion(version))
             errors.Add($"{where}: HttpRequest.Version '{version}' is not an HTTP version. Allowed are 1.0, 1.1, 2 and 3.");

@@ -8,6 +8,7 @@ using ProxyKit.LoadBalancing;
 using ProxyKit.Mirroring;
 using ProxyKit.Resilience;
 using ProxyKit.SessionAffinity;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Configuration;
@@ -42,6 +43,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Mirror = route.Section("Mirror", MirrorReader.Read),
             Buffering = route.Section("Buffering", BufferingReader.Read),
             FastCgi = route.Section("FastCgi", FastCgiReader.ReadSite),
+            Site = route.Section("Site", SiteReader.Read),
             Order = route.Int("Order"),
             Match = route.Section("Match", ReadMatch) ?? defaults.Match,
             AuthorizationPolicy = route.Text("AuthorizationPolicy"),
@@ -54,6 +56,9 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Transforms = [.. route.Sections("Transforms", TransformReader.Read).OfType<Transform>()],
             Upgrades = route.Has("Upgrades") ? route.Texts("Upgrades") : defaults.Upgrades,
             ErrorPages = route.Map("ErrorPages"),
+            InterceptErrors = route.Text("InterceptErrors"),
+            InternalRedirects = route.Map("InternalRedirects"),
+            SendFile = route.Texts("SendFile"),
             ProxyStatus = route.Bool("ProxyStatus") ?? defaults.ProxyStatus,
             AccessLog = route.Bool("AccessLog") ?? defaults.AccessLog,
             Metadata = route.Map("Metadata"),

@@ -7,5 +7,7 @@ internal sealed class ContentFiles(IHostEnvironment? environment = null)
 {
     public string Resolve(string path) => environment is null ? path : Path.Combine(environment.ContentRootPath, path);
 
+    public bool FolderExists(string path) => Directory.Exists(Resolve(path));
+
     public bool Exists(string path) => File.Exists(Resolve(path));
 }

@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Primitives;
+using ProxyKit.Diagnostics;
 
 namespace ProxyKit.Configuration;
 
@@ -6,8 +8,10 @@ namespace ProxyKit.Configuration;
 /// Validates and builds everything before the server takes its first connection. Destinations are probed from when it takes requests (one may be this app) until
 /// the last one is answered.
 /// </summary>
-internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycleService
+internal sealed class ProxyStartup(ProxyConfigManager manager, StartupAdvice advice) : IHostedLifecycleService, IDisposable
 {
+    private IDisposable? _reloads;
+
     public async Task StartingAsync(CancellationToken cancellationToken)
     {
         manager.Start();
@@ -20,6 +24,8 @@ internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycl
     public Task StartedAsync(CancellationToken cancellationToken)
     {
         manager.StartHealthChecks();
+        advice.Give();
+        _reloads = ChangeToken.OnChange(manager.GetChangeToken, advice.Give);
         return Task.CompletedTask;
     }
 
@@ -32,4 +38,6 @@ internal sealed class ProxyStartup(ProxyConfigManager manager) : IHostedLifecycl
         manager.StopHealthChecks();
         return Task.CompletedTask;
     }
+
+    public void Dispose() => _reloads?.Dispose();
 }

@@ -24,6 +24,9 @@ public sealed record RouteConfig
     /// <summary>The site, where the cluster speaks FastCGI: which script answers. Default: the application is one script.</summary>
     public FastCgiConfig? FastCgi { get; init; }
 
+    /// <summary>Whether the proxy answers with the site's files, and which script answers for all else. Default: the application gets every request.</summary>
+    public SiteConfig? Site { get; init; }
+
     /// <summary>Which requests the route takes.</summary>
     public RouteMatch Match { get; init; } = new();
 
@@ -64,6 +67,24 @@ public sealed record RouteConfig
     /// path. nginx: <c>error_page</c>. Default: none; the body is empty and <c>UseStatusCodePages</c> can fill it.
     /// </summary>
     public ValueMap ErrorPages { get; init; } = ValueMap.Empty;
+
+    /// <summary>
+    /// Errors of the upstream that are answered with the route's <see cref="ErrorPages"/> instead, or without a body where there is no page for them: statuses and ranges of them
+    /// from 400 to 599, such as <c>404,500-599</c>. Default: none; they pass as they are. nginx: <c>proxy_intercept_errors</c>, <c>fastcgi_intercept_errors</c>.
+    /// </summary>
+    public string? InterceptErrors { get; init; }
+
+    /// <summary>
+    /// The files that the upstream may answer with by <c>X-Accel-Redirect</c>: the beginning of a path to the folder in which the rest of it is looked up. Default: none; the
+    /// field is dropped. nginx: <c>location /protected/ { internal; alias /srv/files/; }</c>.
+    /// </summary>
+    public ValueMap InternalRedirects { get; init; } = ValueMap.Empty;
+
+    /// <summary>
+    /// The folders of the files that the upstream may answer with by <c>X-Sendfile</c>, which has a file's absolute path. Default: none; the field is dropped. Apache:
+    /// <c>XSendFilePath</c>.
+    /// </summary>
+    public ValueList<string> SendFile { get; init; } = [];
 
     /// <summary>Whether <c>Proxy-Status</c> (RFC 9209) tells clients what went wrong. Default: false.</summary>
     public bool ProxyStatus { get; init; }

@@ -93,4 +93,10 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
 
     [LoggerMessage(13, LogLevel.Warning, "app.MapReverseProxy() is called, but no source has a route: is it the right section, such as GetSection(\"ReverseProxy\")?", EventName = "NoRoutes")]
     public partial void NoRoutes();
+
+    [LoggerMessage(150, LogLevel.Warning, "Route {RouteId}: 404, because destination {Destination} answered with {Header}: {Value}, and {Reason}", EventName = "InternalFileRefused")]
+    public partial void InternalFileRefused(string routeId, string? destination, string header, string value, string reason);
+
+    [LoggerMessage(151, LogLevel.Warning, "Route {RouteId}: destination {Destination} answered with {Header}, which was dropped: the route allows no such files (docs/internal-redirects.md). This is said once", EventName = "InternalFileIgnored")]
+    public partial void InternalFileIgnored(string routeId, string? destination, string header);
 }

@@ -14,13 +14,13 @@ public sealed record FastCgiConnectionConfig
     /// <summary>How many connections there may be to one destination, busy and idle, at least 1; further requests wait in order of arrival. Default: no limit. nginx: <c>max_conns</c>.</summary>
     public int? MaxConnections { get; init; }
 
-    /// <summary>How many requests may wait for a connection to one destination; at least 0. More are 503. Default: 1000.</summary>
+    /// <summary>How many requests may wait for a connection to one destination; 0 to 1,000,000. More are 503. Default: 1000.</summary>
     public int QueueLimit { get; init; } = 1000;
 
-    /// <summary>How long a request may wait for a connection; positive, at most 24 days. Longer is 503. Default: 10 seconds.</summary>
+    /// <summary>How long a request may wait for a connection; positive, at most 24 days, and not longer than <see cref="TimeoutConfig.FirstByte"/>, which includes it. Longer is 503. Default: 10 seconds.</summary>
     public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long a kept connection may be idle. Default: 60 seconds. nginx: <c>keepalive_timeout</c>.</summary>
+    /// <summary>How long a kept connection may be idle; positive, at most 24 days, or <see cref="Timeout.InfiniteTimeSpan"/> for no limit. Default: 60 seconds. nginx: <c>keepalive_timeout</c>.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>

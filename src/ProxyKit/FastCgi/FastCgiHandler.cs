@@ -1,5 +1,5 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
+using ProxyKit.FastCgi;
 
 namespace ProxyKit;
 
@@ -13,19 +13,26 @@ public sealed class FastCgiHandler : HttpMessageHandler
     /// <summary>The parameters that a request has beyond those that follow from its method, URI, header fields and body; they win over those.</summary>
     public static readonly HttpRequestOptionsKey<IReadOnlyList<KeyValuePair<string, string>>> Parameters = new("ProxyKit.FastCgi.Parameters");
 
-    private readonly DestinationAddress _address;
-    private readonly FastCgiConnectionConfig _config;
-    private readonly TimeSpan _connectTimeout;
-    private readonly TimeProvider _time;
-    private readonly ILogger _logger;
-
     internal FastCgiHandler(DestinationAddress address, FastCgiConnectionConfig config, TimeSpan connectTimeout, TimeProvider time, ILogger logger) =>
-        (_address, _config, _connectTimeout, _time, _logger) = (address, config, connectTimeout, time, logger);
+        Pool = new(address, config, connectTimeout, time, logger);
+
+    internal FastCgiConnectionPool Pool { get; }
+
+    /// <summary>The same without the detour of an <see cref="HttpMessageInvoker"/>.</summary>
+    internal Task<HttpResponseMessage> ForwardAsync(HttpRequestMessage request, CancellationToken cancellationToken) => SendAsync(request, cancellationToken);
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            Pool.Dispose();
+        base.Dispose(disposing);
+    }
 
     /// <inheritdoc/>
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        _ = (_address, _config, _connectTimeout, _time, _logger, NullLogger.Instance);
+        _ = Pool;
         throw new NotImplementedException();
     }
 }

@@ -74,6 +74,8 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
     {
         if (!DestinationAddress.TryParse(destination, out var address))
             throw new ArgumentException($"'{destination}' is not a destination address. Allowed are {DestinationAddress.Allowed}.", nameof(destination));
+        if (address.IsFastCgi)
+            throw new ArgumentException($"'{destination}' speaks FastCGI, which needs a route or a cluster: app.MapProxy(…, \"{destination}\").", nameof(destination));
         var config = new ClusterConfig { ClusterId = Id, Destinations = [new DestinationConfig { Address = destination }] };
         handlers.Register(address);
         // Our own transport has a pool for each destination object; SocketsHttpHandler pools by address.

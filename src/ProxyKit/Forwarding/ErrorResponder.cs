@@ -8,6 +8,9 @@ namespace ProxyKit.Forwarding;
 /// <summary>The proxy's own answers. They say what happened, never where or why in words of the upstream.</summary>
 internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transforms, ForwarderServices services)
 {
+    // In seconds. Uploads come and go; nobody knows when the room for them is there again.
+    private const string BufferRetryAfter = "10";
+
     private readonly ErrorPages _pages = new(route.ErrorPages, services.Files);
 
     public Task RejectAsync(HttpContext context, ProxyContext proxy, Rejection rejection)
@@ -33,21 +36,38 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             context.Response.StatusCode = status;
             return Task.CompletedTask;
         }
-        if (proxy.Error == ProxyError.RequestBodyClient && RequestGuard.IsHttp1(context.Request))
+        if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.BufferFull && RequestGuard.IsHttp1(context.Request))
             context.Response.Headers.Connection = "close"; // what follows of the body cannot be told from a request
         return WriteAsync(context, proxy, status);
+    }
+
+    /// <summary>Answers in the upstream's place: with the status's page, or without a body.</summary>
+    public Task ReplaceAsync(HttpContext context, int status, int receivedStatus)
+    {
+        context.Response.StatusCode = status;
+        if (route.ProxyStatus)
+            AddReceivedStatus(context, receivedStatus);
+        return FinishAsync(context, status, isOwnFailure: false);
     }
 
     public void AddReceivedStatus(HttpContext context, int status) =>
         Append(context, string.Create(CultureInfo.InvariantCulture, $"{services.Options.Pseudonym}; received-status={status}"));
 
-    private async Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
+    private Task WriteAsync(HttpContext context, ProxyContext proxy, int status)
     {
         context.Response.StatusCode = status;
         if (proxy.Error is ProxyError.QueueFull or ProxyError.QueueTimeout && LoadBalancing.ConcurrencyLimiter.RetryAfter(proxy.Cluster) is { } retryAfter)
             context.Response.Headers.RetryAfter = retryAfter;
+        if (proxy.Error == ProxyError.BufferFull)
+            context.Response.Headers.RetryAfter = BufferRetryAfter;
         if (route.ProxyStatus)
             Append(context, $"{services.Options.Pseudonym}; error={ErrorType(proxy.Error)}");
+        return FinishAsync(context, status, isOwnFailure: proxy.Error == ProxyError.ResponseCreation);
+    }
+
+    // isOwnFailure: a delegate has caused the error, and been logged.
+    private async Task FinishAsync(HttpContext context, int status, bool isOwnFailure)
+    {
         foreach (var transform in transforms.Response)
             transform.Apply(context.Response.Headers, status);
         foreach (var run in transforms.ResponseDelegates)
@@ -58,8 +78,8 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
             }
             catch (Exception e)
             {
-                // The client still gets the error that there was. A delegate that caused it has been logged.
-                if (e is not OperationCanceledException && proxy.Error != ProxyError.ResponseCreation)
+                // The client still gets the error that there was.
+                if (e is not OperationCanceledException && !isOwnFailure)
                     services.Log.ErrorTransformFailed(route.RouteId, e);
             }
         }

@@ -22,12 +22,15 @@ internal sealed class ExchangeClock
     private long _lastActivity;
     private long _due = long.MaxValue; // when the timer will fire
     private State _state;
+    private RequestBufferingConfig? _upload;
+    private long _uploaded;
 
     private static readonly TimeoutConfig s_none = new();
 
     private enum State
     {
         Stopped,
+        Upload,
         Queued,
         AwaitingHeaders,
         Body,
@@ -49,19 +52,46 @@ internal sealed class ExchangeClock
     /// <summary>What is left of the time for the whole request; null if that has no limit.</summary>
     public TimeSpan? Remaining => _total == Timeout.InfiniteTimeSpan ? null : _total - _time.GetElapsedTime(_start);
 
-    public void Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, CancellationToken aborted)
+    /// <param name="limits">The limits.</param>
+    /// <param name="total">The route's own limit for the whole request, if it has one.</param>
+    /// <param name="startTimestamp">When the request began, which <see cref="TimeoutConfig.Total"/> is counted from.</param>
+    /// <param name="now">When forwarding begins, which the others are counted from.</param>
+    /// <param name="aborted">Cancelled when the client leaves.</param>
+    public void Start(TimeoutConfig limits, TimeSpan? total, long startTimestamp, long now, CancellationToken aborted)
     {
         lock (_lock)
         {
             _limits = limits;
             _total = total ?? limits.Total;
             _start = startTimestamp;
-            _lastActivity = startTimestamp;
+            _lastActivity = now;
             _state = State.AwaitingHeaders;
             Arm();
         }
         // Outside the lock: it runs at once if the client is gone already.
         _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
+    }
+
+    /// <summary>Starts a clock for the time in which a body is taken off the client: <see cref="Reason"/> is <see cref="ProxyError.RequestBodyClient"/> when it is too slow.</summary>
+    public void StartUpload(RequestBufferingConfig limits, TimeSpan total, long startTimestamp, CancellationToken aborted)
+    {
+        lock (_lock)
+        {
+            _upload = limits;
+            _uploaded = 0;
+            _total = total;
+            _start = _lastActivity = startTimestamp;
+            _state = State.Upload;
+            Arm();
+        }
+        _aborted = aborted.UnsafeRegister(static state => ((ExchangeClock)state!).Cancel(ProxyError.ClientAborted), this);
+    }
+
+    /// <summary>So much of the body is here by now.</summary>
+    public void Uploaded(long bytes)
+    {
+        Volatile.Write(ref _uploaded, bytes);
+        Touch();
     }
 
     /// <summary>Starts a clock for one of a request's attempts: limits of its own, cancelled together with the request's.</summary>
@@ -166,13 +196,25 @@ internal sealed class ExchangeClock
     {
         var (idle, reason) = _state switch
         {
+            State.Upload => (_upload!.IdleTimeout, ProxyError.RequestBodyClient),
             State.Queued => (Timeout.InfiniteTimeSpan, ProxyError.TotalTimeout),
             State.AwaitingHeaders => (_limits.FirstByte, ProxyError.FirstByteTimeout),
             _ => (_limits.Idle, ProxyError.IdleTimeout),
         };
         var due = After(Volatile.Read(ref _lastActivity), idle);
+        if (_state == State.Upload)
+            due = Math.Min(due, TooSlow(_upload!));
         var total = _state == State.Tunnel ? long.MaxValue : After(_start, _total);
         return total <= due ? (total, ProxyError.TotalTimeout) : (due, reason);
+    }
+
+    // When it will have been slower on average than it may, if nothing more comes.
+    private long TooSlow(RequestBufferingConfig limits)
+    {
+        if (limits.MinDataRate <= 0)
+            return long.MaxValue;
+        var seconds = Math.Max(limits.MinDataRateGracePeriod.TotalSeconds, Volatile.Read(ref _uploaded) / limits.MinDataRate);
+        return _start + (long)Math.Min(seconds * _time.TimestampFrequency, long.MaxValue / 2);
     }
 
     private long After(long timestamp, TimeSpan span) =>

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Forwarding;
 
@@ -21,12 +22,7 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
         if (clockReason != ProxyError.None)
             return new(clockReason, phase >= Phase.Headers ? FailureClass.Answered : FailureClass.Unanswered, 504);
         if (body?.ClientError is { } clientError)
-        {
-            // Kestrel's plain IOException is a stream that was reset; it may come before the server says that the client has gone.
-            return clientError.GetType() == typeof(IOException) && !RequestGuard.IsHttp1(context.Request)
-                ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
-                : OfRequestBody(clientError);
-        }
+            return OfClientError(clientError, context);
         if (exception is NoDestinationException none)
             return new(none.Error, FailureClass.NothingSent, 503);
         if (exception is Polly.ExecutionRejectedException rejected) // by a strategy of the user's own pipeline
@@ -56,9 +52,26 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
     public static bool IsRequestTimeout(HttpContext context) =>
         context.Features.Get<IHttpRequestTimeoutFeature>() is { RequestTimeoutToken.IsCancellationRequested: true };
 
+    /// <summary>A failure to take the body off the client before anything else is done.</summary>
+    public static Failure OfUpload(Exception exception, ProxyError clockReason, HttpContext context)
+    {
+        if (IsRequestTimeout(context))
+            return new(ProxyError.TotalTimeout, FailureClass.NothingSent, 504);
+        if (clockReason == ProxyError.ClientAborted || (clockReason == ProxyError.None && context.RequestAborted.IsCancellationRequested))
+            return new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest);
+        return exception is BufferException ? new(ProxyError.BufferFull, FailureClass.NothingSent, 503) : OfClientError(exception, context);
+    }
+
+    // Kestrel's plain IOException is a stream that was reset; it may come before the server says that the client has gone.
+    private static Failure OfClientError(Exception exception, HttpContext context) =>
+        exception.GetType() == typeof(IOException) && !RequestGuard.IsHttp1(context.Request)
+            ? new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest)
+            : OfRequestBody(exception);
+
     private static Failure OfRequestBody(Exception exception) => exception switch
     {
         BadHttpRequestException bad => new(ProxyError.RequestBodyClient, FailureClass.Client, bad.StatusCode),
+        BufferException => new(ProxyError.BufferFull, FailureClass.Client, 503), // it was kept, and cannot be read: no destination's fault
         ConnectionAbortedException or ConnectionResetException or OperationCanceledException => new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest),
         _ => new(ProxyError.RequestBodyClient, FailureClass.Client, 400),
     };

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.ObjectPool;
 using ProxyKit.FastCgi;
+using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
 using ProxyKit.Resilience;
@@ -24,6 +25,8 @@ internal sealed class Forwarder
     private readonly ResponseHeaders _responseHeaders;
     private readonly ErrorResponder _errors;
     private readonly ResponseDelivery _delivery;
+    private readonly ErrorInterception? _interception;
+    private readonly FileDelivery? _files;
     private readonly ForwarderServices _services;
 
     public Forwarder(RouteConfig route, ForwarderServices services)
@@ -33,9 +36,11 @@ internal sealed class Forwarder
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
         _site = new(route, services);
-        _responseHeaders = new(_transforms, services.Options);
+        _responseHeaders = new(_transforms, services.Options, services.Log);
         _errors = new(route, _transforms, services);
-        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null);
+        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null, services.Clocks.Time);
+        _interception = ErrorInterception.Create(route, _errors);
+        _files = FileDelivery.Create(route, _delivery, _errors, services);
     }
 
     public RouteConfig Route => _route;
@@ -49,7 +54,9 @@ internal sealed class Forwarder
         try
         {
             var resilience = proxy.Resilience;
-            clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, context.RequestAborted);
+            // The time that a client takes for its body is not the upstream's.
+            var now = proxy.BufferedBody is null ? proxy.StartTimestamp : _services.Clocks.Time.GetTimestamp();
+            clock.Start(resilience?.RequestLimits ?? proxy.Cluster.Timeouts, _route.Timeout, proxy.StartTimestamp, now, context.RequestAborted);
 
             if ((_preparer.Prepare(context, prepared) ?? (proxy.Model.IsFastCgi ? _site.Prepare(context, prepared) : null)) is { } rejection)
             {
@@ -59,6 +66,8 @@ internal sealed class Forwarder
                 await _errors.RejectAsync(context, proxy, rejection);
                 return;
             }
+            if (proxy.BufferedBody is not null)
+                prepared.Headers.Remove("Expect"); // the client has been told already
             proxy.Model.Affinity?.Begin(context, proxy, prepared);
 
             if (resilience is null)
@@ -84,11 +93,12 @@ internal sealed class Forwarder
                 proxy.Destination = attempt.Destination; // the winner of several
             }
 
+            ReleaseBody(attempt, series, proxy);
             attempt.Phase = Phase.Headers;
             if (prepared.Upgrade is not null && Upgrades.IsAccepted(attempt.Response.Message!))
                 await Upgrades.TunnelAsync(context, proxy, attempt.Response, _responseHeaders, _transforms, attempt.Clock, _services);
             else
-                await _delivery.DeliverAsync(context, proxy, attempt);
+                await (_interception?.TryAnswer(context, proxy, attempt) ?? _files?.TryAnswer(context, proxy, attempt) ?? _delivery.DeliverAsync(context, proxy, attempt));
         }
         catch (Exception e)
         {
@@ -222,6 +232,13 @@ internal sealed class Forwarder
                 size.MaxRequestBodySize = null;
         }
         return new(context, proxy, attempt.Clock, context.Request.ContentLength, replay, flushEachWrite: attempt.Request.IsGrpc);
+    }
+
+    // The answer may take long to deliver; what was sent is not needed again, unless somebody's delegate wants to read it.
+    private void ReleaseBody(Attempt attempt, AttemptSeries? series, ProxyContext proxy)
+    {
+        if (attempt.Body is { IsBuffered: true, Completion.IsCompletedSuccessfully: true } && series is null or { IsHedged: false } && _transforms.ResponseDelegates.Length == 0)
+            proxy.BufferedBody?.Dispose();
     }
 
     private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)

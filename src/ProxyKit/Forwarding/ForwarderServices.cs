@@ -9,6 +9,7 @@ internal sealed class ForwarderServices(
     ProxyTracing tracing,
     ExchangeClock.Pool clocks,
     Mirroring.MirrorMetrics mirrorMetrics,
+    Buffering.BufferingServices buffering,
     Configuration.ContentFiles files,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
@@ -25,6 +26,8 @@ internal sealed class ForwarderServices(
     public ExchangeClock.Pool Clocks { get; } = clocks;
 
     public Mirroring.MirrorMetrics MirrorMetrics { get; } = mirrorMetrics;
+
+    public Buffering.BufferingServices Buffering { get; } = buffering;
 
     public Configuration.ContentFiles Files { get; } = files;
 

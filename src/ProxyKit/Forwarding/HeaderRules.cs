@@ -21,6 +21,9 @@ internal enum HeaderRule : byte
 
     /// <summary>Handled by name.</summary>
     Special,
+
+    /// <summary>Tells the proxy what to do with the response; never passed on. See <see cref="AccelHeaders"/>.</summary>
+    Accel,
 }
 
 /// <summary>A request header's name.</summary>
@@ -43,6 +46,7 @@ internal static class HeaderRules
         {
             "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-Prefix",
             "X-Client-Cert", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
+            "X-Sendfile-Type", "X-Accel-Mapping", // Rack maps files to answer with by them (CVE-2025-61780)
         }.Select(name => (Name: name, Rule: HeaderRule.Forwarding)))
         .Concat(new[] { "Host", "Content-Length", "Via", "Max-Forwards", "X-Content-Length" }.Select(name => (Name: name, Rule: HeaderRule.Special)))
         .ToFrozenDictionary(pair => pair.Name, pair => pair.Rule, StringComparer.OrdinalIgnoreCase);
@@ -53,6 +57,7 @@ internal static class HeaderRules
         {
             "Content-Length", "Location", "Content-Location", "Refresh", "Set-Cookie", "Via", "Strict-Transport-Security",
         }.Select(name => (Name: name, Rule: HeaderRule.Special)))
+        .Concat(AccelHeaders.All.Select(name => (Name: name, Rule: HeaderRule.Accel)))
         .ToFrozenDictionary(pair => pair.Name, pair => pair.Rule, StringComparer.OrdinalIgnoreCase);
 
     private static readonly RequestHeaderName?[] s_described = new RequestHeaderName?[512];

@@ -12,7 +12,7 @@ using ProxyKit.FastCgi;
 namespace ProxyKit.Forwarding;
 
 /// <summary>Makes the connection pool of a cluster.</summary>
-internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time, ContentFiles files, ILoggerFactory loggers)
+internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvider time, ContentFiles files, ILoggerFactory loggers, FastCgiConnectionMetrics? fastCgiMetrics = null)
 {
     private readonly ConcurrentDictionary<string, string> _unixSockets = new(StringComparer.OrdinalIgnoreCase);
     private readonly ConcurrentDictionary<string, DestinationAddress> _fastCgi = new(StringComparer.OrdinalIgnoreCase);
@@ -30,10 +30,12 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
     public virtual Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) =>
         IsFastCgi(cluster) || hooks.Any() || cluster.HttpClient is not { WebProxy: null, RequestHeaderEncoding: null, ResponseHeaderEncoding: null } ? null : new(cluster, time);
 
+    /// <summary>The connections of a cluster whose destinations speak FastCGI; null if they do not.</summary>
+    public virtual FastCgiPools? CreateFastCgi(ClusterConfig cluster) =>
+        IsFastCgi(cluster) ? new(cluster, authority => _fastCgi[authority], time, loggers.CreateLogger(ProxyLog.Category), fastCgiMetrics) : null;
+
     public virtual HttpMessageInvoker Create(ClusterConfig cluster)
     {
-        if (IsFastCgi(cluster))
-            return new(new FastCgiPools(cluster, authority => _fastCgi[authority], time, loggers.CreateLogger(ProxyLog.Category)));
         var config = cluster.HttpClient;
         var handler = new SocketsHttpHandler
         {

@@ -2,15 +2,19 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>
 /// The client's body as the upstream's: read from the pipe as it comes, flushed whenever the client pauses, never read before a connection stands
-/// (so that the client of <c>Expect: 100-continue</c> waits for the upstream's word).
+/// (so that the client of <c>Expect: 100-continue</c> waits for the upstream's word). Where the body was buffered it is sent from there, as often as wanted.
 /// </summary>
 internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy, ExchangeClock clock, long? length, ReplayBuffer? replay, bool flushEachWrite) : HttpContent
 {
+    private const int CopyBuffer = 64 * 1024;
+
+    private readonly BufferedRequestBody? _buffered = proxy.BufferedBody;
     private Task? _copy;
     private bool _awaitsClient;
 
@@ -23,24 +27,30 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     /// <summary>The failure to write to the upstream.</summary>
     public Exception? DestinationError { get; private set; }
 
-    /// <summary>Whether any of the body has been taken off the client: from then on it cannot be sent again.</summary>
+    /// <summary>Whether it was buffered, and can be sent again and again; not if a delegate has put another body in its place.</summary>
+    public bool IsBuffered => _buffered is not null && ReferenceEquals(context.Request.Body, _buffered.Stream);
+
+    /// <summary>Whether any of the body has been taken off the client: from then on it cannot be sent again, unless it was buffered.</summary>
     public bool Started => _copy is not null;
 
     /// <summary>Whether more of it is awaited from the client: if time is up then, the upstream is not to blame.</summary>
     public bool AwaitsClient => Volatile.Read(ref _awaitsClient);
 
     /// <summary>The announced length; null if the body is chunked.</summary>
-    public long? Length => length;
+    public long? Length => IsBuffered ? _buffered!.Length : length;
 
     protected override bool TryComputeLength(out long value)
     {
-        value = length ?? 0;
-        return length is not null;
+        var known = Length;
+        value = known ?? 0;
+        return known is not null;
     }
 
     /// <summary>Puts the body into the send buffer if all of it is there already and small: then one write sends head and body.</summary>
     public bool TrySendBuffered(Http1.Http1Connection connection)
     {
+        if (IsBuffered)
+            return TrySendSmall(connection, _buffered!);
         var reader = context.Request.BodyReader;
         ReadResult result;
         try
@@ -64,6 +74,16 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         proxy.RequestBodyBytes += length.Value;
         replay?.Record(result.Buffer, isLast: true);
         reader.AdvanceTo(result.Buffer.End);
+        return true;
+    }
+
+    private bool TrySendSmall(Http1.Http1Connection connection, BufferedRequestBody body)
+    {
+        if (body is not { IsInMemory: true, Length: > 0 and <= 16 * 1024 })
+            return false;
+        _copy = Task.CompletedTask;
+        connection.Advance(body.ReadMemory(0, connection.SendBuffer((int)body.Length)[..(int)body.Length]));
+        proxy.RequestBodyBytes = body.Length;
         return true;
     }
 
@@ -92,12 +112,53 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? transportContext, CancellationToken cancellationToken)
     {
-        if (_copy is not null)
+        if (_copy is not null && !IsBuffered)
             throw new InvalidOperationException("The request body has been sent already.");
         return _copy = CopyAsync(stream, cancellationToken);
     }
 
-    private async Task CopyAsync(Stream stream, CancellationToken cancellationToken)
+    private Task CopyAsync(Stream stream, CancellationToken cancellationToken) =>
+        IsBuffered ? CopyBufferedAsync(_buffered!, stream, cancellationToken) : CopyFromClientAsync(stream, cancellationToken);
+
+    private async Task CopyBufferedAsync(BufferedRequestBody body, Stream stream, CancellationToken cancellationToken)
+    {
+        DestinationError = null; // that of an earlier time
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(Math.Max(body.Length, 1), CopyBuffer));
+        try
+        {
+            for (long sent = 0; sent < body.Length;)
+            {
+                int read;
+                try
+                {
+                    read = await body.ReadAsync(sent, buffer, cancellationToken);
+                }
+                catch (BufferException e)
+                {
+                    ClientError = e;
+                    throw;
+                }
+                try
+                {
+                    await stream.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                }
+                catch (Exception e)
+                {
+                    DestinationError = e;
+                    throw;
+                }
+                sent += read;
+                proxy.RequestBodyBytes = sent; // not a sum: with hedging there are several
+                clock.Touch();
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task CopyFromClientAsync(Stream stream, CancellationToken cancellationToken)
     {
         var reader = context.Request.BodyReader;
         var remaining = length;

@@ -28,7 +28,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         prepared.Host = transforms.UseOriginalHost && request.Host.HasValue ? request.Host.ToUriComponent() : null;
         prepared.IsGrpc = IsGrpc(request);
         prepared.PeerIsTrusted = trustedPeers.Contains(context.Connection);
-        prepared.Upgrade = RequestedUpgrade(context);
+        prepared.Upgrade = RequestedUpgrade(context, route);
 
         if (CopyHeaders(request, prepared) is { } bad)
             return bad;
@@ -117,7 +117,8 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         return null;
     }
 
-    private string? RequestedUpgrade(HttpContext context)
+    /// <summary>The protocol that the client asks to switch to; null if it asks for none, or the route does not let it.</summary>
+    public static string? RequestedUpgrade(HttpContext context, RouteConfig route)
     {
         if (route.Upgrades.Count == 0)
             return null;
@@ -143,7 +144,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
     private static bool AcceptsTrailers(HttpRequest request) =>
         !RequestGuard.IsHttp1(request) && request.Headers.TE is { Count: > 0 } te && te.ToString().Contains("trailers", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsGrpc(HttpRequest request) =>
+    public static bool IsGrpc(HttpRequest request) =>
         !RequestGuard.IsHttp1(request) && request.ContentType is { } type && type.StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase)
         && (type.Length == 16 || type[16] is '+' or ';' or ' ');
 }

@@ -6,13 +6,44 @@ using ProxyKit.Transforms;
 namespace ProxyKit.Forwarding;
 
 /// <summary>The third part: <see cref="UpstreamResponse"/> to HttpContext.</summary>
-internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus)
+internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus, TimeProvider time)
 {
     public async Task DeliverAsync(HttpContext context, ProxyContext proxy, Attempt attempt)
     {
         var (response, clock) = (attempt.Response!, attempt.Clock);
+        var passes = await DeliverHeadersAsync(context, proxy, attempt);
+        var hasBody = passes && HasBody(context.Request.Method, response.StatusCode);
+        if (hasBody)
+        {
+            if (!proxy.Cluster.HttpRequest.AllowResponseBuffering)
+                context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+            try
+            {
+                if (proxy.ResponseRate == 0)
+                    await ResponseBody.CopyAsync(response, context, proxy, clock);
+                else
+                    await PacedStream.RunAsync(context, proxy.ResponseRate, time, clock, () => ResponseBody.CopyAsync(response, context, proxy, clock).AsTask());
+            }
+            catch (Exception e)
+            {
+                throw new PhaseException(Phase.Body, e);
+            }
+        }
+        await DeliverTrailersAsync(context, response, hasBody, clock);
+        if (passes && !response.EndsRequest && attempt.Body is { Completion: { IsCompleted: false } sending })
+        {
+            // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
+            await context.Response.CompleteAsync();
+            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Copies the header section and lets the route's transforms change it. False when one of them has taken the body upon itself.</summary>
+    public ValueTask<bool> DeliverHeadersAsync(HttpContext context, ProxyContext proxy, Attempt attempt)
+    {
+        var response = attempt.Response!;
         var status = response.StatusCode;
-        headers.Copy(context, response, new LocationRewriter(context, proxy, attempt.Destination, transforms));
+        headers.Copy(context, proxy, response, new LocationRewriter(context, proxy, attempt.Destination, transforms));
         proxy.Model.Affinity?.Deliver(context, proxy, attempt.Destination);
         if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
             && reason != ReasonPhrases.GetReasonPhrase(status)
@@ -23,7 +54,12 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
 
         foreach (var transform in transforms.Response)
             transform.Apply(context.Response.Headers, status);
-        var suppressBody = false;
+        return transforms.ResponseDelegates.Length == 0 ? new(true) : RunDelegatesAsync(context, response, attempt.Clock);
+    }
+
+    private async ValueTask<bool> RunDelegatesAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
+    {
+        var passes = true;
         foreach (var run in transforms.ResponseDelegates)
         {
             var transformContext = new ResponseTransformContext(context, response.Message, clock.Token);
@@ -35,30 +71,9 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
             {
                 throw new PhaseException(Phase.ResponseTransforms, e);
             }
-            suppressBody |= transformContext.SuppressResponseBody;
+            passes &= !transformContext.SuppressResponseBody;
         }
-
-        var hasBody = !suppressBody && HasBody(context.Request.Method, status);
-        if (hasBody)
-        {
-            if (!proxy.Cluster.HttpRequest.AllowResponseBuffering)
-                context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-            try
-            {
-                await ResponseBody.CopyAsync(response, context, proxy, clock);
-            }
-            catch (Exception e)
-            {
-                throw new PhaseException(Phase.Body, e);
-            }
-        }
-        await DeliverTrailersAsync(context, response, hasBody, clock);
-        if (!suppressBody && !response.EndsRequest && attempt.Body is { Completion: { IsCompleted: false } sending })
-        {
-            // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
-            await context.Response.CompleteAsync();
-            await sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        return passes;
     }
 
     private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, bool hasBody, ExchangeClock clock)

@@ -1,15 +1,17 @@
 using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Diagnostics;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>Copies a response's header section to the client's, less what is this hop's business, with public addresses in place of internal ones.</summary>
-internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOptions options)
+internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOptions options, ProxyLog log)
 {
     private readonly ViaHeader _via = new(options.Pseudonym);
     private readonly FrozenSet<string> _hidden = options.HiddenResponseHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    private int _fileIsIgnored;
 
     /// <summary>Null, or what is wrong with the framing of the response (RFC 9112 §6.1).</summary>
     public static string? Check(UpstreamResponse response, bool upgradeRequested)
@@ -22,11 +24,12 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         return null;
     }
 
-    public void Copy(HttpContext context, UpstreamResponse response, LocationRewriter location)
+    public void Copy(HttpContext context, ProxyContext proxy, UpstreamResponse response, LocationRewriter location)
     {
         context.Response.StatusCode = response.StatusCode;
         var headers = context.Response.Headers;
         StringValues via = default;
+        string? charset = null;
         if (transforms.CopyResponseHeaders)
         {
             StringValues connection = default;
@@ -47,6 +50,11 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
                     || (transforms.AllowedResponseHeaders is { } allowed && !allowed.Contains(name)))
                     continue;
                 var value = field.Value;
+                if (rule == HeaderRule.Accel)
+                {
+                    Obey(proxy, name, value, ref charset);
+                    continue;
+                }
                 if (rule == HeaderRule.Special && !CopySpecial(context, response, name, ref value, ref via, location))
                     continue;
                 var bit = 1UL << (((name.Length * 5) + (name[0] | 0x20) + (name[^1] | 0x20)) & 63);
@@ -54,7 +62,17 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
                 seen |= bit;
             }
         }
+        if (charset is not null)
+            AccelHeaders.SetCharset(headers, charset);
         headers.Via = _via.Append(via, response.Version);
+    }
+
+    private void Obey(ProxyContext proxy, string name, StringValues value, ref string? charset)
+    {
+        if (!AccelHeaders.IsFile(name))
+            AccelHeaders.Obey(proxy, name, value, ref charset);
+        else if (Interlocked.Exchange(ref _fileIsIgnored, 1) == 0) // where it is allowed, it has been obeyed before
+            log.InternalFileIgnored(proxy.Route.RouteId, proxy.Destination?.Name, name);
     }
 
     private bool CopySpecial(HttpContext context, UpstreamResponse response, string name, ref StringValues value, ref StringValues via, LocationRewriter location)

@@ -62,7 +62,7 @@ internal static class Upgrades
             && !(response.Headers.NonValidated.TryGetValues("Upgrade", out var switched) && switched.ToString().Equals(protocol, StringComparison.OrdinalIgnoreCase)))
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The destination switched to a protocol that nobody asked for.");
 
-        responseHeaders.Copy(context, upstreamResponse, new LocationRewriter(context, proxy, proxy.Destination, transforms));
+        responseHeaders.Copy(context, proxy, upstreamResponse, new LocationRewriter(context, proxy, proxy.Destination, transforms));
         proxy.Model.Affinity?.Deliver(context, proxy, proxy.Destination);
         var headers = context.Response.Headers;
         headers.ContentLength = null;

@@ -42,7 +42,7 @@ public sealed record ActiveHealthCheckConfig
     /// <summary>How long the app's start waits for the first probe of every destination before it takes requests; more is a warning. Default: not at all.</summary>
     public TimeSpan StartupWait { get; init; }
 
-    /// <summary>HTTP: the path, after the address's base path. It begins with a slash. Default: <c>/</c>.</summary>
+    /// <summary>HTTP: the path, after the address's base path. It begins with a slash. Default: <c>/</c>; with FastCGI there is none, and it is <c>ping.path</c>, <c>pm.status_path</c> or a script's file.</summary>
     public string? Path { get; init; }
 
     /// <summary>HTTP: the query, with or without its question mark. Default: none.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using ProxyKit.Configuration;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Health;
 
@@ -8,13 +9,16 @@ internal static class HealthCheckValidator
 {
     private static readonly TimeSpan s_longest = TimeSpan.FromMilliseconds(int.MaxValue);
 
-    public static void Validate(string where, HealthCheckConfig check, List<string> errors)
+    public static void Validate(string where, ClusterConfig cluster, List<string> errors)
     {
+        var check = cluster.HealthCheck;
         if (check.PanicThreshold is < 0 or > 100)
             errors.Add($"{where}: HealthCheck.PanicThreshold is {check.PanicThreshold}; it is a percentage, 0 to 100.");
         if (check.SlowStart < TimeSpan.Zero || check.SlowStart > TimeSpan.FromDays(1))
             errors.Add($"{where}: HealthCheck.SlowStart is {check.SlowStart}; it must be 00:00:00 (off) to 1.00:00:00.");
         ValidateActive($"{where}: HealthCheck.Active", check.Active, errors);
+        if (check.Active.Enabled)
+            ValidateProtocol(where, cluster, check.Active, errors);
     }
 
     private static void ValidateActive(string where, ActiveHealthCheckConfig active, List<string> errors)
@@ -43,6 +47,21 @@ internal static class HealthCheckValidator
         {
             if (value <= TimeSpan.Zero || value > s_longest)
                 errors.Add($"{where}.{name} is {value}; it must be positive and at most 24 days.");
+        }
+    }
+
+    // A probe asks over the cluster's own kind of connection, wherever it asks.
+    private static void ValidateProtocol(string where, ClusterConfig cluster, ActiveHealthCheckConfig active, List<string> errors)
+    {
+        var isFastCgi = HttpHandlerFactory.IsFastCgi(cluster);
+        if (isFastCgi && active.Probe == HealthProbe.Grpc)
+            errors.Add($"{where}: HealthCheck.Active.Probe is Grpc, and the destinations speak FastCGI. Allowed are Http and Tcp.");
+        if (isFastCgi && active is { Probe: HealthProbe.Http, Path: null or "/" })
+            errors.Add($"{where}: HealthCheck.Active needs a Path: the ping.path or pm.status_path in php-fpm's configuration, such as /ping, or the file of a script.");
+        foreach (var destination in cluster.Destinations)
+        {
+            if (active.Probe == HealthProbe.Http && DestinationAddress.TryParse(destination.Health, out var health) && health.IsFastCgi != isFastCgi)
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{destination.Health}' must {(isFastCgi ? "begin with fastcgi://" : "not be FastCGI")}, as the destinations' addresses. Probe Tcp asks anywhere.");
         }
     }
 

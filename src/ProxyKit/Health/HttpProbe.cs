@@ -29,16 +29,24 @@ internal sealed class HttpProbe(ActiveHealthCheckConfig config) : Probe
             VersionPolicy = config.VersionPolicy ?? requests.VersionPolicy ?? HttpVersionPolicy.RequestVersionOrLower,
         };
         // Under HTTP/1.1 no connection is left idle, which would occupy a worker of some servers.
-        request.Headers.ConnectionClose = true;
+        request.Headers.ConnectionClose = target.IsFastCgi ? null : true;
         AddHeaders(request, config, destination, target);
+        // php-fpm knows its ping and status pages by the script's name, and they are no files.
+        if (target.IsFastCgi)
+            request.Options.Set(FastCgiHandler.Parameters, [new("SCRIPT_NAME", config.Path!), new("SCRIPT_FILENAME", config.Path!)]);
 
-        using var response = await model.Invoker.SendAsync(request, cancellationToken);
+        using var own = target.IsFastCgi ? cluster.Handlers.Create(OwnConnections(model.Config)) : null;
+        using var response = await (own ?? model.Invoker).SendAsync(request, cancellationToken);
         if (!_expected.Contains((int)response.StatusCode))
             return new($"status {(int)response.StatusCode}, expected {config.ExpectedStatus}", "status");
         if (config.ExpectedBody is null && _pattern is null)
             return ProbeResult.Success;
         return await CheckBodyAsync(response, cancellationToken);
     }
+
+    // Not one of MaxConnections: in that queue a destination that has much to do would look as if it were down, and a probe would take a request's place.
+    private static ClusterConfig OwnConnections(ClusterConfig cluster) =>
+        cluster with { FastCgi = (cluster.FastCgi ?? new()) with { KeepConnections = false, MaxConnections = null } };
 
     private async Task<ProbeResult> CheckBodyAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {

@@ -29,26 +29,4 @@ internal sealed partial class ConcurrencyLog(Cluster cluster)
 
     [LoggerMessage(42, LogLevel.Debug, "Route {RouteId}: no destination of cluster {ClusterId} was free: {Error}", EventName = "RequestTurnedAway")]
     private partial void RequestTurnedAway(string routeId, string clusterId, ProxyError error);
-
-    /// <summary>Lets one of many pass in ten seconds, and tells how many it stands for.</summary>
-    private sealed class Throttle
-    {
-        private static readonly TimeSpan s_interval = TimeSpan.FromSeconds(10);
-        private readonly Lock _lock = new();
-        private long? _last;
-        private int _count;
-
-        public bool TryPass(TimeProvider time, out int count)
-        {
-            lock (_lock)
-            {
-                count = ++_count;
-                if (_last is { } last && time.GetElapsedTime(last) < s_interval)
-                    return false;
-                _last = time.GetTimestamp();
-                _count = 0;
-                return true;
-            }
-        }
-    }
 }

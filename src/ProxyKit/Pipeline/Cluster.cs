@@ -1,4 +1,5 @@
 using ProxyKit.Discovery;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Health;
@@ -76,6 +77,9 @@ internal sealed class Cluster
         if (old?.Http1 is { } pools && pools != model.Http1)
             pools.Dispose();
         model.Http1?.Keep(model.Destinations);
+        if (old?.FastCgi is { } fastCgi && fastCgi != model.FastCgi)
+            fastCgi.Dispose();
+        model.FastCgi?.Keep(model.Destinations);
         Services.Health.Follow(this);
         _discovery.Follow(model.Config);
     }
@@ -107,6 +111,7 @@ internal sealed class Cluster
         lock (_lock)
             _slowStart.Stop();
         Model?.Http1?.Dispose();
+        Model?.FastCgi?.Dispose();
     }
 
     private void Renew(ClusterModel model)
@@ -142,11 +147,14 @@ internal sealed class Cluster
         }).ToArray();
 
         // The old pool is not disposed: requests under way still use it, and its idle connections close by themselves.
-        var (invoker, http1) = (old?.Invoker, old?.Http1);
+        var (invoker, http1, fastCgi) = (old?.Invoker, old?.Http1, old?.FastCgi);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || old.Config.FastCgi != config.FastCgi || old.IsFastCgi != HttpHandlerFactory.IsFastCgi(config)
             || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
-            (invoker, http1) = (Handlers.Create(config), Handlers.CreateHttp1(config));
+        {
+            (http1, fastCgi) = (Handlers.CreateHttp1(config), Handlers.CreateFastCgi(config));
+            invoker = fastCgi is null ? Handlers.Create(config) : new(fastCgi);
+        }
         // Averages and budgets go on where what they belong to has not changed.
         var resilience = config.Resilience is null ? null
             : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
@@ -155,6 +163,7 @@ internal sealed class Cluster
         return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
         {
             Resolved = resolved,
+            FastCgi = fastCgi,
             Resilience = resilience,
             Observers = AttemptObservers.Create(this, config, policy, resilience, old),
             Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
@@ -174,6 +183,9 @@ internal sealed record ClusterModel(
 
     /// <summary>How the destinations are configured, one by one: as <see cref="Config"/> has them, or what discovery has made of them.</summary>
     public ValueList<DestinationConfig> Resolved { get; init; } = Config.Destinations;
+
+    /// <summary>The connections to its destinations, if they speak FastCGI; <see cref="Invoker"/> sends over them.</summary>
+    public FastCgiPools? FastCgi { get; init; }
 
     /// <summary>Whether its destinations speak FastCGI.</summary>
     public bool IsFastCgi { get; } = HttpHandlerFactory.IsFastCgi(Config);

@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Buffering;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 using ProxyKit.Pipeline;
@@ -60,7 +61,7 @@ public sealed class ProxyContext
     /// <summary>Bytes of the request's body sent to the destination so far.</summary>
     public long RequestBodyBytes { get; internal set; }
 
-    /// <summary>Bytes of the response's body received from the destination so far.</summary>
+    /// <summary>Bytes of the response's body received from the destination so far, or those of the file that a site has answered with.</summary>
     public long ResponseBodyBytes { get; internal set; }
 
     /// <summary>From the request's start until the response's headers were there; null before.</summary>
@@ -68,6 +69,9 @@ public sealed class ProxyContext
 
     /// <summary>How long the request has waited for a destination, because all were at their limits of concurrent requests.</summary>
     public TimeSpan QueueTime { get; internal set; }
+
+    /// <summary>The request's body, where it was taken off the client before; null otherwise.</summary>
+    internal BufferedRequestBody? BufferedBody { get; set; }
 
     internal Cluster Owner { get; }
 
@@ -86,6 +90,12 @@ public sealed class ProxyContext
     internal HttpTransport Transport => Model.Transport;
 
     internal long StartTimestamp { get; }
+
+    /// <summary>What the upstream's response says about being buffered; null when it says nothing.</summary>
+    internal bool? AllowsResponseBuffering { get; set; }
+
+    /// <summary>How fast the client is sent the response's body, in bytes per second; 0 when that is up to the client.</summary>
+    internal long ResponseRate { get; set; }
 
     /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
     internal volatile bool IsDecided;

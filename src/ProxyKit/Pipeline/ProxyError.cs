@@ -74,6 +74,12 @@ public enum ProxyError
 
     /// <summary>An upgraded connection ended with an error.</summary>
     Tunnel,
+
+    /// <summary>
+    /// The request's body was to be buffered, and there was no room: what all bodies may take together (<see cref="BufferingLimits"/>) is taken, or the disk is full or
+    /// cannot be written (503).
+    /// </summary>
+    BufferFull,
 }
 
 /// <summary>How far a failed attempt had come: whether another one is safe.</summary>

@@ -4,6 +4,7 @@ using ProxyKit.Buffering;
 using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 using ProxyKit.Mirroring;
+using ProxyKit.StaticSites;
 using ProxyKit.TrafficSplitting;
 
 namespace ProxyKit.Pipeline;
@@ -46,11 +47,13 @@ internal sealed class ProxyRoute
         var buffering = _config.Buffering ?? s_buffering;
         // FastCGI has no chunks: of a body whose length is not known it has to be found out, whatever is configured.
         if (isFastCgi || buffering.Request.Enabled == true)
-            pipeline = new RequestBuffering(pipeline, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
+            pipeline = new RequestBuffering(pipeline, _config, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
         if (_config.Mirror is { Percentage: > 0 } mirror)
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         if (buffering.Response.Enabled ?? isFastCgi)
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
+        if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })
+            pipeline = new Site(pipeline, _config, site, services).InvokeAsync;
         if (_config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
         return pipeline == forward ? null : pipeline;

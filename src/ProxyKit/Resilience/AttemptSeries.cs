@@ -23,6 +23,9 @@ internal sealed partial class AttemptSeries(
 
     public ProxyContext Proxy => proxy;
 
+    /// <summary>Whether attempts may be made side by side.</summary>
+    public bool IsHedged => _running is not null;
+
     /// <summary>Whether there is a destination that has not been tried.</summary>
     public bool HasUntried
     {
@@ -47,7 +50,8 @@ internal sealed partial class AttemptSeries(
     {
         resilience.Budget.Deposit();
         // A hedge would be answered by a destination that does not know the session.
-        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && prepared.IsIdempotent && prepared.Upgrade is null && !Forwarder.MayHaveBody(context);
+        var canBeHedged = resilience.Hedges && proxy.AffineDestination is null && prepared.IsIdempotent && prepared.Upgrade is null
+            && (proxy.BufferedBody is not null || !Forwarder.MayHaveBody(context));
         if (canBeHedged)
             _running = [];
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
@@ -111,7 +115,7 @@ internal sealed partial class AttemptSeries(
         _replay.Release();
     }
 
-    private bool CanSendAgain => _replay.IsIntact || !_attempts.Any(a => a.Attempt.Body is { Started: true });
+    private bool CanSendAgain => _replay.IsIntact || !_attempts.Any(a => a.Attempt.Body is { Started: true, IsBuffered: false });
 
     private ValueTask<Outcome<AttemptResult>> TryAsync(ResilienceContext resilienceContext)
     {

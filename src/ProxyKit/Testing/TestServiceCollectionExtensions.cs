@@ -30,6 +30,8 @@ public static class ProxyKitTestingServiceCollectionExtensions
     {
         public override ProxyKit.Forwarding.Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) => null;
 
+        public override ProxyKit.FastCgi.FastCgiPools? CreateFastCgi(ClusterConfig cluster) => null;
+
         public override HttpMessageInvoker Create(ClusterConfig cluster) => destinations.CreateInvoker();
 
         public override Task TryConnectAsync(DestinationAddress address, CancellationToken cancellationToken)

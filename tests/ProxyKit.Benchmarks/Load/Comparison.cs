@@ -1,12 +1,13 @@
 using System.Diagnostics;
+using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.Load;
 
 /// <summary>
 /// Runs one scenario: every target is started and warmed up, then measured in interleaved rounds,
-/// so that whatever the machine does in the meantime befalls all of them alike.
+/// so that whatever the machine does in the meantime befalls all of them alike; and this as often as there are starts.
 /// </summary>
-internal sealed class Comparison(Workspace workspace, ServerProcess backend, LoadOptions options)
+internal sealed class Comparison(Workspace workspace, ServerProcess backend, PhpFpm? php, LoadOptions options)
 {
     private const int WarmUpRequests = 60_000;
     private static readonly TimeSpan LongestWarmUp = TimeSpan.FromSeconds(60);
@@ -15,19 +16,29 @@ internal sealed class Comparison(Workspace workspace, ServerProcess backend, Loa
 
     public async Task<IReadOnlyList<TargetResult>> RunAsync(Scenario scenario, CancellationToken cancellation)
     {
+        var results = new List<TargetResult>();
+        for (var start = 0; start < options.Starts; start++)
+            await RunOnceAsync(scenario, results, cancellation);
+        return results;
+    }
+
+    private async Task RunOnceAsync(Scenario scenario, List<TargetResult> results, CancellationToken cancellation)
+    {
         var targets = new List<ServerProcess>();
         try
         {
-            foreach (var name in options.Targets)
+            foreach (var name in options.TargetsOf(scenario))
                 if (await StartAsync(name, cancellation) is { } target)
                     targets.Add(target);
             var able = new List<ServerProcess>();
             foreach (var target in targets)
+            {
+                if (!results.Exists(result => result.Name == target.Name))
+                    results.Add(new TargetResult(target.Name, options.QuietPercent));
                 if (await WarmUpAsync(scenario, target, cancellation))
                     able.Add(target);
-            var results = targets.ConvertAll(target => new TargetResult(target.Name, options.QuietPercent));
+            }
             await MeasureAsync(scenario, able, results, cancellation);
-            return results;
         }
         finally
         {
@@ -35,14 +46,17 @@ internal sealed class Comparison(Workspace workspace, ServerProcess backend, Loa
         }
     }
 
-    private async Task<ServerProcess?> StartAsync(string name, CancellationToken cancellation) => name == NginxProcess.Name
-        ? await NginxProcess.StartAsync(workspace, backend.Port, cancellation)
-        : await DotNetProcess.StartAsync(name, workspace, backend.Port, cancellation);
+    private Task<ServerProcess?> StartAsync(string name, CancellationToken cancellation) =>
+        PhpTargets.Names.Contains(LoadOptions.WithoutSuffix(name)) ? PhpTargets.StartAsync(name, workspace, RequirePhp(name), cancellation)
+        : name == NginxProcess.Name ? NginxProcess.StartAsync(workspace, backend.Port, cancellation)
+        : DotNetProcess.StartAsync(name, workspace, $"http://127.0.0.1:{backend.Port}", null, cancellation);
+
+    private PhpFpm RequirePhp(string name) => php ?? throw new LoadException($"The target {name} is for scenarios with PHP: --scenario php-hello");
 
     // False when the target has no answer to this scenario.
     private async Task<bool> WarmUpAsync(Scenario scenario, ServerProcess target, CancellationToken cancellation)
     {
-        Progress($"{scenario.Name}: warming up {target.Name}");
+        Command.Progress($"{scenario.Name}: warming up {target.Name}");
         var started = Stopwatch.GetTimestamp();
         for (var requests = 0L; requests < (target.IsManaged ? WarmUpRequests : 1) && Stopwatch.GetElapsedTime(started) < LongestWarmUp;)
         {
@@ -64,12 +78,12 @@ internal sealed class Comparison(Workspace workspace, ServerProcess backend, Loa
             {
                 // There and back again: no target always follows the same one.
                 var target = targets[round % 2 == 0 ? i : targets.Count - 1 - i];
-                Progress($"{scenario.Name}: round {round + 1} of {options.Rounds}, {target.Name}");
+                Command.Progress($"{scenario.Name}: round {round + 1} of {options.Rounds}, {target.Name}");
                 (var measurement, patience) = await MeasureQuietlyAsync(scenario, target, patience, cancellation);
                 results.Find(result => result.Name == target.Name)!.Rounds.Add(measurement);
             }
         }
-        Progress("");
+        Command.Progress("");
     }
 
     private async Task<(Measurement Measurement, TimeSpan PatienceLeft)> MeasureQuietlyAsync(
@@ -91,11 +105,5 @@ internal sealed class Comparison(Workspace workspace, ServerProcess backend, Loa
                 return (measurement, patience);
             patience -= Stopwatch.GetElapsedTime(started);
         }
-    }
-
-    private static void Progress(string text)
-    {
-        if (!Console.IsErrorRedirected)
-            Console.Error.Write($"\r{text,-70}\r");
     }
 }

@@ -7,7 +7,8 @@ namespace ProxyKit.Benchmarks.Load;
 /// <summary>Starts a .NET target: this program again, as <c>target NAME</c>.</summary>
 internal static class DotNetProcess
 {
-    public static Task<ServerProcess> StartAsync(string name, Workspace workspace, int backendPort, CancellationToken cancellation)
+    /// <summary><paramref name="root"/>: of the site behind a FastCGI backend.</summary>
+    public static async Task<ServerProcess?> StartAsync(string name, Workspace workspace, string backend, string? root, CancellationToken cancellation)
     {
         int port = Ports.Take(), tlsPort = Ports.Take(), statsPort = Ports.Take();
         var kind = LoadOptions.WithoutSuffix(name);
@@ -18,14 +19,17 @@ internal static class DotNetProcess
         start.Environment[TargetEnvironment.Port] = $"{port}";
         start.Environment[TargetEnvironment.TlsPort] = $"{tlsPort}";
         start.Environment[TargetEnvironment.StatsPort] = $"{statsPort}";
-        start.Environment[TargetEnvironment.Backend] = $"http://127.0.0.1:{backendPort}";
+        start.Environment[TargetEnvironment.Backend] = backend;
+        start.Environment[TargetEnvironment.Root] = root;
+        // Where it keeps bodies that are too long for memory is seen from here.
+        start.Environment["TMPDIR"] = Directory.CreateDirectory(workspace.TargetFolder(name)).FullName;
         start.Environment[TargetEnvironment.Certificate] = workspace.CertificatePfx;
         if (kind != name)
         {
             start.Environment[TargetEnvironment.InlineScheduling] = "1";
             start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         }
-        return ServerProcess.StartAsync(name, start, port, tlsPort, statsPort, cancellation);
+        return await ServerProcess.StartAsync(name, start, port, tlsPort, statsPort, cancellation);
     }
 
     // What someone exported for another program would count for some targets and not for others.

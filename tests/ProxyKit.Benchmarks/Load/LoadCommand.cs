@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.Load;
 
@@ -12,36 +12,11 @@ internal static class LoadCommand
             Console.WriteLine(LoadOptions.Usage);
             return 0;
         }
-        using var stop = new CancellationTokenSource();
-        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, StopGently);
-        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, StopGently);
-        try
-        {
-            await CompareAsync(LoadOptions.Parse(args), stop.Token);
-            return 0;
-        }
-        catch (LoadException problem)
-        {
-            Console.Error.WriteLine(problem.Message);
-            return 1;
-        }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
-        {
-            return 130;
-        }
-
-        // The process stays until its children have been stopped and its files deleted.
-        void StopGently(PosixSignalContext signal)
-        {
-            signal.Cancel = true;
-            stop.Cancel();
-        }
+        return await Command.RunAsync(stop => CompareAsync(LoadOptions.Parse(args), stop));
     }
 
     private static async Task CompareAsync(LoadOptions options, CancellationToken cancellation)
     {
-        if (!OperatingSystem.IsLinux())
-            throw new LoadException("The load comparison reads /proc and uses epoll: it runs on Linux.");
         using var workspace = await Workspace.CreateAsync(cancellation);
         using var backend = await BackendProcess.StartAsync(workspace, cancellation);
         foreach (var scenario in options.Scenarios)
@@ -51,7 +26,9 @@ internal static class LoadCommand
                 Console.WriteLine($"{scenario.Name} is left out because h2load is not installed: apt-get install nghttp2-client");
                 continue;
             }
-            ResultTable.Write(Console.Out, scenario, await new Comparison(workspace, backend, options).RunAsync(scenario, cancellation));
+            // Twice as many workers as clients: nobody waits for one.
+            using var php = scenario.IsPhp ? await PhpFpm.StartAsync(workspace, new PhpSite(workspace.Folder), 2 * PhpTargets.KeptConnections, cancellation) : null;
+            ResultTable.Write(Console.Out, scenario, await new Comparison(workspace, backend, php, options).RunAsync(scenario, cancellation));
         }
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ProxyKit.Benchmarks.Php;
 using ProxyKit.Benchmarks.Targets;
 
 namespace ProxyKit.Benchmarks.Load;
@@ -9,30 +10,39 @@ internal sealed class LoadOptions
     public const string InlineSuffix = "-inline";
 
     public static string Usage { get; } = $"""
-        load [--scenario A,B|all] [--targets A,B] [--rounds N] [--seconds S] [--quiet PERCENT] [--max-wait S]
+        load [--scenario A,B|all] [--targets A,B] [--rounds N] [--seconds S] [--starts N]
+             [--quiet PERCENT] [--max-wait S]
 
         scenarios
         {string.Join('\n', Scenario.All.Select(s => $"  {s.Name,-10} {s.Description}"))}
           without --scenario: {string.Join(',', Scenario.DefaultNames)}
         targets
-          {string.Join(", ", TargetHost.Targets.Keys)}, nginx
+          {string.Join(", ", TargetHost.Targets.Keys.Except(PhpTargets.Names))}, nginx
+          before php-fpm: {string.Join(", ", PhpTargets.Names)}
           and each .NET target with {InlineSuffix} appended: request processing on the I/O threads
+          without --targets: {string.Join(',', DefaultTargets)}; for PHP scenarios {string.Join(',', DefaultPhpTargets)}
+        --starts
+          how often all targets are started anew, each time with all rounds (1): how much CPU a process needs depends on the start
         --quiet, --max-wait
           a run waits, and is repeated, while other programs use more CPU than this (percent of one core, 15),
           for at most this long in a scenario (60)
         """;
 
+    private string[]? _targets;
+
     public IReadOnlyList<Scenario> Scenarios { get; private set; } = [.. Scenario.DefaultNames.Select(FindScenario)];
 
-    public IReadOnlyList<string> Targets { get; private set; } = ["kestrel", "minimal", "proxykit", "yarp", "nginx"];
-
     public int Rounds { get; private set; } = 3;
+
+    public int Starts { get; private set; } = 1;
 
     public double Seconds { get; private set; } = 4;
 
     public double QuietPercent { get; private set; } = 15;
 
     public TimeSpan LongestWait { get; private set; } = TimeSpan.FromSeconds(60);
+
+    public IReadOnlyList<string> TargetsOf(Scenario scenario) => _targets ?? (scenario.IsPhp ? DefaultPhpTargets : DefaultTargets);
 
     public static LoadOptions Parse(string[] args)
     {
@@ -51,8 +61,9 @@ internal sealed class LoadOptions
         switch (name)
         {
             case "--scenario" or "--scenarios": Scenarios = value == "all" ? Scenario.All : [.. value.Split(',').Select(FindScenario)]; break;
-            case "--targets" or "--target": Targets = [.. value.Split(',').Select(CheckTarget)]; break;
+            case "--targets" or "--target": _targets = [.. value.Split(',').Select(CheckTarget)]; break;
             case "--rounds": Rounds = (int)Number(1, 100); break;
+            case "--starts": Starts = (int)Number(1, 20); break;
             case "--seconds": Seconds = Number(1, 600); break;
             case "--quiet": QuietPercent = Number(0, 100_000); break;
             case "--max-wait": LongestWait = TimeSpan.FromSeconds(Number(0, 3600)); break;
@@ -64,11 +75,15 @@ internal sealed class LoadOptions
                 : throw new LoadException($"{name} is a number from {least} to {most}, not '{value}'.");
     }
 
+    private static string[] DefaultTargets => ["kestrel", "minimal", "proxykit", "yarp", NginxProcess.Name];
+
+    private static string[] DefaultPhpTargets => [.. PhpTargets.Names.Where(name => !name.EndsWith("-unbuffered", StringComparison.Ordinal))];
+
     private static Scenario FindScenario(string name) =>
         Scenario.All.FirstOrDefault(s => s.Name == name) ?? throw new LoadException($"There is no scenario '{name}'.\n\n{Usage}");
 
     private static string CheckTarget(string name) =>
-        name == NginxProcess.Name || TargetHost.Targets.ContainsKey(WithoutSuffix(name)) ? name
+        name == NginxProcess.Name || PhpTargets.Names.Contains(name) || TargetHost.Targets.ContainsKey(WithoutSuffix(name)) ? name
             : throw new LoadException($"There is no target '{name}'.\n\n{Usage}");
 
     public static string WithoutSuffix(string name) =>

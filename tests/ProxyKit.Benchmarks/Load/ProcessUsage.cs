@@ -22,10 +22,21 @@ internal static class ProcessUsage
     }
 
     /// <summary>The most memory that a process and its descendants have had resident since <see cref="ResetPeakMemory"/>.</summary>
-    public static long PeakMemoryBytes(int process) => Tree(process).Sum(id =>
-        ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal)) is { } line
-            ? long.Parse(line.AsSpan("VmHWM:".Length, line.Length - "VmHWM:".Length - "kB".Length).Trim()) * 1024
-            : 0);
+    public static long PeakMemoryBytes(int process) => MemoryBytes(process, "VmHWM:");
+
+    /// <summary>Memory of a process and its descendants that is resident and not of a file.</summary>
+    public static long AnonymousMemoryBytes(int process) => MemoryBytes(process, "RssAnon:");
+
+    /// <summary>The length of the files below a folder, those included that are deleted and that the process or a descendant still has open.</summary>
+    public static long FileBytes(int process, string folder)
+    {
+        var files = new Dictionary<string, long>(); // by name: one that is open twice takes its space once
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true }))
+            files[file.FullName] = LengthOf(file.FullName);
+        foreach (var id in Tree(process))
+            AddDeletedFiles(files, $"/proc/{id}/fd", folder + Path.DirectorySeparatorChar);
+        return files.Values.Sum();
+    }
 
     public static void ResetPeakMemory(int process)
     {
@@ -39,6 +50,40 @@ internal static class ProcessUsage
             {
                 // Not ours to reset (nginx's workers run as another user): its peak then counts from its start.
             }
+        }
+    }
+
+    private static long MemoryBytes(int process, string name) => Tree(process).Sum(id =>
+        ReadLines($"/proc/{id}/status").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal)) is { } line
+            ? long.Parse(line.AsSpan(name.Length, line.Length - name.Length - "kB".Length).Trim()) * 1024
+            : 0);
+
+    private static void AddDeletedFiles(Dictionary<string, long> files, string descriptors, string folder)
+    {
+        const string deleted = " (deleted)";
+        try
+        {
+            foreach (var descriptor in new DirectoryInfo(descriptors).EnumerateFiles())
+                if (descriptor.LinkTarget is { } target && target.StartsWith(folder, StringComparison.Ordinal) && target.EndsWith(deleted, StringComparison.Ordinal))
+                    files[target] = LengthOf(descriptor.FullName);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The process is gone, or another user's.
+        }
+    }
+
+    private static long LengthOf(string path)
+    {
+        try
+        {
+            // Opened, because below /proc a name is a link to what it stands for, deleted or not.
+            using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return RandomAccess.GetLength(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        {
+            return 0; // closed meanwhile, or a socket
         }
     }
 

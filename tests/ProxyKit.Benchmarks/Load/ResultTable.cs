@@ -1,31 +1,28 @@
 using System.Globalization;
+using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.Load;
 
 /// <summary>Prints a scenario's results as a Markdown table.</summary>
 internal static class ResultTable
 {
-    private const string Reference = "yarp", Balanced = "-balanced";
-
     private delegate string Cell(TargetResult result);
 
     public static void Write(TextWriter output, Scenario scenario, IReadOnlyList<TargetResult> results)
     {
-        var columns = Columns(scenario, result => results.FirstOrDefault(r => r.Answered && r.Name == (result.Name.Contains(Balanced, StringComparison.Ordinal) ? Reference + Balanced : Reference)));
+        var columns = Columns(scenario, result => results.FirstOrDefault(r => r.Answered && r.Name == Reference(scenario, result.Name)));
         var rows = new List<string[]> { columns.Select(c => c.Title).ToArray() };
         foreach (var result in results)
             rows.Add([.. columns.Select((column, i) => i == 0 || result.Answered ? column.Cell(result) : i == 1 ? "n/a" : "")]);
-        var widths = columns.Select((_, i) => rows.Max(row => row[i].Length)).ToArray();
-
         output.WriteLine($"\n### {scenario.Name}: {scenario.Description}\n");
-        for (var i = 0; i < rows.Count; i++)
-        {
-            output.WriteLine($"| {string.Join(" | ", rows[i].Select((cell, c) => c == 0 ? cell.PadRight(widths[c]) : cell.PadLeft(widths[c])))} |");
-            if (i == 0)
-                output.WriteLine($"|{string.Join('|', widths.Select((width, c) => new string('-', width + 1) + (c == 0 ? '-' : ':')))}|");
-        }
-        output.Flush();
+        MarkdownTable.Write(output, rows);
     }
+
+    // The target that this one's figures are divided by: of its kind.
+    private static string Reference(Scenario scenario, string name) =>
+        ReferenceName(scenario) + (scenario.IsPhp ? "-php" : "") + new[] { "-balanced", PhpTargets.KeepSuffix }.FirstOrDefault(suffix => name.Contains(suffix, StringComparison.Ordinal));
+
+    private static string ReferenceName(Scenario scenario) => scenario.IsPhp ? NginxProcess.Name : "yarp";
 
     private static (string Title, Cell Cell)[] Columns(Scenario scenario, Func<TargetResult, TargetResult?> reference)
     {
@@ -43,9 +40,9 @@ internal static class ResultTable
                 : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
             (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
             ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),
-            ("CPU / yarp", r => Ratio(r, reference(r), m => m.CpuSecondsPerRequest)),
-            ("alloc / yarp", r => Ratio(r, reference(r), m => m.AllocatedBytesPerRequest)),
-            (scenario.IsStream ? "MB/s / yarp" : "req/s / yarp", r => Ratio(r, reference(r), m => m.Load.RequestsPerSecond)),
+            ($"CPU / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.CpuSecondsPerRequest)),
+            ($"alloc / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.AllocatedBytesPerRequest)),
+            ($"{(scenario.IsStream ? "MB/s" : "req/s")} / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.Load.RequestsPerSecond)),
             ("failed", r => Number(r.Failures, 0)),
             ("others %", r => Number(r.Median(m => m.OtherCpuPercent), 0)),
         ];

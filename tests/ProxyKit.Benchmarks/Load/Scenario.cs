@@ -1,3 +1,5 @@
+using ProxyKit.Benchmarks.Php;
+
 namespace ProxyKit.Benchmarks.Load;
 
 /// <summary>What a load generator is asked to do: its arguments, and the path of the request.</summary>
@@ -30,12 +32,19 @@ internal sealed record Scenario(string Name, string Description, LoadShape Load)
         {
             WarmUp = new("-c 64", "/s/1024"),
         },
+        new("php-hello", "GET a PHP page of 6 B through php-fpm on a Unix socket, 8 connections, closed loop", new($"-c {PhpTargets.KeptConnections}", PhpSite.Hello))
+        {
+            IsPhp = true,
+        },
     ];
 
     public static IReadOnlyList<string> DefaultNames { get; } = ["get-small", "headers", "get-64k", "post-2k", "stream-1g"];
 
     /// <summary>A request moves a gigabyte: figures are per gigabyte, and a run lasts as long as its requests do.</summary>
     public bool IsStream { get; init; }
+
+    /// <summary>Behind the targets is php-fpm, not the backend.</summary>
+    public bool IsPhp { get; init; }
 
     /// <summary>What to warm up with, where the scenario itself makes too few requests to settle the JIT.</summary>
     public LoadShape WarmUp { get; init; } = Load;

@@ -35,6 +35,9 @@ internal sealed class ServerProcess : IDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>What it has written so far.</summary>
+    public string Output => string.Join('\n', _output);
+
     public static async Task<ServerProcess> StartAsync(
         string name, ProcessStartInfo start, int port, int tlsPort, int statsPort, CancellationToken cancellation)
     {
@@ -73,7 +76,7 @@ internal sealed class ServerProcess : IDisposable
             while (!await Ports.IsOpenAsync(port, cancellation))
             {
                 if (_process.HasExited || Stopwatch.GetElapsedTime(started) > LongestStart)
-                    throw new LoadException($"{Name} did not start:\n{string.Join('\n', _output)}");
+                    throw new LoadException($"{Name} did not start:\n{Output}");
                 await Task.Delay(50, cancellation);
             }
         }

@@ -6,12 +6,14 @@ namespace ProxyKit.Benchmarks.Load;
 internal static class Tool
 {
     /// <summary>The full path of <paramref name="name"/>, or null when it is not installed.</summary>
-    public static string? Find(string name) =>
-        // Debian keeps daemons where a user's PATH does not look.
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin"
-            .Split(':', StringSplitOptions.RemoveEmptyEntries)
-            .Select(folder => Path.Combine(folder, name))
-            .FirstOrDefault(File.Exists);
+    public static string? Find(string name) => Folders().Select(folder => Path.Combine(folder, name)).FirstOrDefault(File.Exists);
+
+    /// <summary>The full paths of the programs whose names match.</summary>
+    public static IEnumerable<string> FindAll(string pattern) => Folders().Where(Directory.Exists).SelectMany(folder => Directory.EnumerateFiles(folder, pattern));
+
+    // Debian keeps daemons where a user's PATH does not look.
+    private static string[] Folders() =>
+        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin:/usr/local/sbin".Split(':', StringSplitOptions.RemoveEmptyEntries);
 
     public static async Task<(int ExitCode, string Output, string Error)> RunAsync(
         string path, IEnumerable<string> arguments, CancellationToken cancellation)

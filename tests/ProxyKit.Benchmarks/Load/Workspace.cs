@@ -1,4 +1,3 @@
-using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -15,6 +14,8 @@ internal sealed class Workspace : IDisposable
 
     public string Backend => Path.Combine(Folder, "backend");
 
+    public string SlowClients => Path.Combine(Folder, "slow");
+
     public string CertificatePfx => Path.Combine(Folder, "certificate.pfx");
 
     public string CertificatePem => Path.Combine(Folder, "certificate.pem");
@@ -24,9 +25,13 @@ internal sealed class Workspace : IDisposable
     /// <summary>h2load writes each request by itself, and on a disk that is enough to slow it down.</summary>
     public string RequestLog => Path.Combine("/dev/shm", Path.GetFileName(Folder) + ".log");
 
-    [SupportedOSPlatform("linux")]
+    /// <summary>Where a target writes its files.</summary>
+    public string TargetFolder(string name) => Path.Combine(Folder, name);
+
     public static async Task<Workspace> CreateAsync(CancellationToken cancellation)
     {
+        if (!OperatingSystem.IsLinux())
+            throw new LoadException("The comparisons read /proc and use epoll: they run on Linux.");
         var gcc = Tool.Find("gcc")
             ?? throw new LoadException("The load generator and the backend are in C and need a compiler: apt-get install gcc libc6-dev");
         var workspace = new Workspace(Directory.CreateTempSubdirectory("proxykit-load-").FullName);
@@ -37,6 +42,7 @@ internal sealed class Workspace : IDisposable
             workspace.WriteCertificate();
             await CompileAsync(gcc, "lg.c", workspace.LoadGenerator, cancellation);
             await CompileAsync(gcc, "backend.c", workspace.Backend, cancellation);
+            await CompileAsync(gcc, "slow.c", workspace.SlowClients, cancellation);
             return workspace;
         }
         catch

@@ -7,6 +7,7 @@ internal static class TargetEnvironment
     public const string TlsPort = "BENCH_TLS_PORT";
     public const string StatsPort = "BENCH_STATS_PORT";
     public const string Backend = "BENCH_BACKEND";
+    public const string Root = "BENCH_ROOT";
     public const string Certificate = "BENCH_CERTIFICATE";
     public const string InlineScheduling = "BENCH_INLINE_SCHEDULING";
 

@@ -14,6 +14,8 @@ internal static class TargetHost
             ["minimal"] = MinimalTarget.Build,
             ["proxykit"] = ProxyKitTarget.Build,
             ["proxykit-balanced"] = ProxyKitBalancedTarget.Build,
+            ["proxykit-php"] = ProxyKitPhpTarget.Build,
+            ["proxykit-php-keep"] = ProxyKitPhpTarget.BuildKeeping,
             ["yarp"] = YarpTarget.Build,
             ["yarp-balanced"] = YarpBalancedTarget.Build,
         };

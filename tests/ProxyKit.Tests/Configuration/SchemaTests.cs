@@ -31,6 +31,7 @@ public class SchemaTests
         { "RequestBuffering", typeof(RequestBufferingConfig) },
         { "ResponseBuffering", typeof(ResponseBufferingConfig) },
         { "FastCgi", typeof(FastCgiConfig) },
+        { "Site", typeof(SiteConfig) },
         { "FastCgiConnections", typeof(FastCgiConnectionConfig) },
         { "Cluster", typeof(ClusterConfig) },
         { "Hash", typeof(HashConfig) },
@@ -261,6 +262,7 @@ public class SchemaTests
         yield return ("Routes/*/Split/Clusters/*/Cookies/*", Definition("CookieMatch"));
         yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
         yield return ("Routes/*/Mirror", Definition("Mirror"));
+        yield return ("Routes/*/Site", Definition("Site"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));

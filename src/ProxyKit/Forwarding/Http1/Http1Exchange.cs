@@ -73,8 +73,12 @@ internal sealed class Http1Exchange : UpstreamResponse
                 exchange.End(reusable: false);
                 cancellationToken.ThrowIfCancellationRequested();
                 // The upstream closed an idle connection just as it was used: it has seen nothing of this request (RFC 9112 §9.3.1).
-                if (isStale && request.Body is null or { Started: false } && request.IsIdempotent)
+                if (isStale && request.Body is null or { Started: false } or { IsBuffered: true } && request.IsIdempotent)
+                {
+                    if (exchange._sending is { } sending)
+                        await sending; // nothing of it may run beside the next; its failures are its own
                     continue;
+                }
                 if (e is UpstreamException)
                     throw;
                 throw new UpstreamException(

@@ -1,13 +1,9 @@
-using System.Net;
-using System.Net.Sockets;
-
 namespace ProxyKit.Forwarding.Http1;
 
 /// <summary>The connections to one destination: the one used last is used next, so that superfluous ones grow old and are closed.</summary>
 internal sealed class Http1Pool : IDisposable
 {
-    private readonly DestinationAddress _target;
-    private readonly TimeSpan _connectTimeout;
+    private readonly Connector _connector;
     private readonly HttpClientConfig _config;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim? _slots;
@@ -18,8 +14,7 @@ internal sealed class Http1Pool : IDisposable
 
     public Http1Pool(DestinationAddress target, ClusterConfig cluster, TimeProvider time)
     {
-        _target = target;
-        _connectTimeout = cluster.Timeouts.Connect;
+        _connector = new(target, cluster.Timeouts.Connect, time);
         _config = cluster.HttpClient;
         _time = time;
         if (_config.MaxConnectionsPerServer is { } limit)
@@ -57,7 +52,7 @@ internal sealed class Http1Pool : IDisposable
             return idle;
         try
         {
-            return new(await ConnectAsync(cancellationToken), this);
+            return new(await _connector.ConnectAsync(cancellationToken), this);
         }
         catch
         {
@@ -143,40 +138,5 @@ internal sealed class Http1Pool : IDisposable
         }
         foreach (var connection in old ?? [])
             connection.Dispose();
-    }
-
-    private async Task<Socket> ConnectAsync(CancellationToken cancellationToken)
-    {
-        var (host, port) = _target.HostAndPort;
-        var isUnix = _target.UnixSocketPath is not null;
-        EndPoint endPoint = isUnix ? new UnixDomainSocketEndPoint(_target.UnixSocketPath!)
-            : IPAddress.TryParse(host.Trim('[', ']'), out var address) ? new IPEndPoint(address, port)
-            : new DnsEndPoint(host, port);
-        var socket = isUnix ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
-            : endPoint is IPEndPoint ip ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true }
-            : new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        using var limit = new CancellationTokenSource(_connectTimeout, _time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        try
-        {
-            await socket.ConnectAsync(endPoint, either.Token);
-            return socket;
-        }
-        catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
-        {
-            socket.Dispose();
-            throw new UpstreamException(ProxyError.ConnectTimeout, FailureClass.NothingSent, $"No connection to {_target.UnixSocketPath ?? _target.Authority} within {_connectTimeout}.");
-        }
-        catch (SocketException e)
-        {
-            socket.Dispose();
-            var isName = e.SocketErrorCode is SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData or SocketError.NoRecovery;
-            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, $"{e.Message} ({_target.UnixSocketPath ?? _target.Authority})", e);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
     }
 }

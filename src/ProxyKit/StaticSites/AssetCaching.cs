@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace ProxyKit.StaticSites;
+
+/// <summary>What <c>Cache-Control</c> says about a file (RFC 9111 §5.2, <c>immutable</c>: RFC 8246).</summary>
+internal sealed class AssetCaching(TimeSpan maxAge)
+{
+    private readonly string _asset = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}");
+    private readonly string _versioned = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}, immutable");
+
+    /// <param name="contentType">The file's.</param>
+    /// <param name="name">The file's.</param>
+    /// <param name="query">The request's, with its question mark.</param>
+    public string For(string contentType, string name, string query) =>
+        !IsAsset(contentType) ? "no-cache" : HasVersion(query) || HasHash(name) ? _versioned : _asset;
+
+    private static bool IsAsset(string contentType) =>
+        contentType.StartsWith("image/", StringComparison.Ordinal) || contentType.StartsWith("font/", StringComparison.Ordinal)
+        || contentType.StartsWith("audio/", StringComparison.Ordinal) || contentType.StartsWith("video/", StringComparison.Ordinal)
+        || contentType.StartsWith("text/css", StringComparison.Ordinal) || contentType.StartsWith("text/javascript", StringComparison.Ordinal)
+        || contentType is "application/wasm" or "application/font-woff" or "application/x-font-ttf" or "application/vnd.ms-fontobject";
+
+    // WordPress: ?ver=6.4.1; others: ?v=12, and a bare ?1718000000. A query of other names is as likely a campaign's.
+    private static bool HasVersion(string query) =>
+        query.Length > 1
+        && (query.AsSpan(1).StartsWith("ver=", StringComparison.Ordinal) || query.AsSpan(1).StartsWith("v=", StringComparison.Ordinal)
+            || query.AsSpan(1).StartsWith("version=", StringComparison.Ordinal) || !query.AsSpan(1).ContainsAnyExcept("0123456789abcdefABCDEF"));
+
+    // app.3f2a9c1b.js, index-BkV3aXyz.css: a part before the extension of eight characters or more that holds digits and letters.
+    private static bool HasHash(string name)
+    {
+        var rest = Path.GetFileNameWithoutExtension(name.AsSpan());
+        var start = rest.LastIndexOfAny(".-_") + 1;
+        var part = rest[start..];
+        return start > 0 && part.Length >= 8 && part.ContainsAnyInRange('0', '9') && !part.ContainsAnyExceptInRange('0', 'z')
+            && (part.ContainsAnyInRange('a', 'z') || part.ContainsAnyInRange('A', 'Z'));
+    }
+}

@@ -1,0 +1,73 @@
+using Microsoft.Net.Http.Headers;
+using ProxyKit.FastCgi;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.StaticSites;
+
+/// <summary>The part of validation that concerns sites.</summary>
+internal static class SiteValidator
+{
+    public static void Validate(string where, RouteConfig route, IReadOnlyList<ClusterConfig> clusters, List<string> errors)
+    {
+        if (route.Site is not { Enabled: true } site)
+            return;
+        where += ": Site";
+        ValidateRoot(where, route, site, errors);
+        foreach (var cluster in clusters)
+        {
+            if (cluster.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase) && cluster.Destinations.Count > 0 && !HttpHandlerFactory.IsFastCgi(cluster))
+                errors.Add($"{where} needs a FastCGI application, and cluster '{cluster.ClusterId}' speaks HTTP: an address is fastcgi://host:9000 or fastcgi://unix:/run/php/php-fpm.sock.");
+        }
+
+        if (site.FrontController.Length > 0 && !IsRelative(site.FrontController))
+            errors.Add($"{where}: FrontController '{site.FrontController}' is not a script below the root, such as index.php or public/index.php; empty for none.");
+        foreach (var index in site.IndexFiles.Where(index => !IsName(index)))
+            errors.Add($"{where}: IndexFiles: '{index}' is not the name of a file, such as index.php.");
+        foreach (var path in site.NoScriptPaths.Where(path => path.Length < 3 || path[0] != '/' || path[^1] != '/' || !IsRelative(path.Trim('/'))))
+            errors.Add($"{where}: NoScriptPaths: '{path}' is not a folder such as /uploads/, with a slash on both sides.");
+        if (site.AssetMaxAge < TimeSpan.Zero || site.AssetMaxAge > TimeSpan.FromDays(3650))
+            errors.Add($"{where}: AssetMaxAge is {site.AssetMaxAge}; it must be 0 to 3650 days.");
+        foreach (var name in site.DeniedFiles.Where(name => !IsName(name)))
+            errors.Add($"{where}: DeniedFiles: '{name}' is not the name of a file, with * for anything: *.map.");
+        foreach (var name in site.AllowedFiles)
+        {
+            if (!IsName(name))
+                errors.Add($"{where}: AllowedFiles: '{name}' is not the name of a file, with * for anything: *.yaml.");
+            else if (name.AsSpan().IndexOfAnyExcept('*', '?', '.') < 0)
+                errors.Add($"{where}: AllowedFiles: '{name}' would allow everything. Name what is meant: openapi.yaml, *.yaml.");
+            else if (FileRules.IsScriptLike(name, (route.FastCgi ?? new()).Extensions))
+                errors.Add($"{where}: AllowedFiles: '{name}' is a script, and the source of scripts is never served.");
+        }
+        foreach (var (extension, type) in site.ContentTypes)
+        {
+            if (extension.Length < 2 || extension[0] != '.' || !IsName(extension))
+                errors.Add($"{where}: ContentTypes: '{extension}' is not an extension such as .glb.");
+            if (!MediaTypeHeaderValue.TryParse(type, out _))
+                errors.Add($"{where}: ContentTypes: '{type}' for {extension} is not a content type such as model/gltf-binary.");
+        }
+    }
+
+    private static void ValidateRoot(string where, RouteConfig route, SiteConfig site, List<string> errors)
+    {
+        if (string.IsNullOrEmpty(route.FastCgi?.Root))
+            errors.Add($"{where} needs FastCgi.Root, the folder of the site.");
+        else if ((site.LocalRoot ?? route.FastCgi.Root) is var root && !Path.IsPathFullyQualified(root))
+            errors.Add($"{where}: the root '{root}' is not an absolute path.");
+        else if (!Directory.Exists(root))
+            errors.Add($"{where}: the folder '{root}' does not exist. If the application sees the site under another path than this process, say LocalRoot.");
+        if (site.LocalRoot is not null && route.FastCgi is { ResolveRoot: true })
+            errors.Add($"{where}: LocalRoot and FastCgi.ResolveRoot exclude each other: where links lead is known only here.");
+    }
+
+    private static bool IsName(string name) => name.Length > 0 && !name.Contains('/', StringComparison.Ordinal) && name is not ("." or "..");
+
+    private static bool IsRelative(string path)
+    {
+        foreach (var segment in path.Split('/'))
+        {
+            if (!IsName(segment))
+                return false;
+        }
+        return true;
+    }
+}
