@@ -2,7 +2,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using ProxyKit;
-using ProxyKit.Configuration;
 
 namespace Microsoft.AspNetCore.Builder;
 

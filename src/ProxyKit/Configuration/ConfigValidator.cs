@@ -56,9 +56,9 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
                 errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : "")}");
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
-            FastCgiValidator.Validate(where, route, clusters, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
-            SiteValidator.Validate(where, route, clusters, errors);
+            FastCgiValidator.Validate(where, route, clusters, errors);
+            SiteValidator.Validate(where, route, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }

@@ -6,7 +6,7 @@ namespace ProxyKit.FastCgi;
 /// One connection to a FastCGI application: rented, idle or closed. An exchange that has returned it must not touch it any more, nor dispose of it: it may be somebody
 /// else's by then. So whatever closes it on cancellation is to be taken away before.
 /// </summary>
-internal sealed class FastCgiConnection(Socket socket, FastCgiConnectionPool pool) : IDisposable
+internal sealed class FastCgiConnection(Socket socket, FastCgiConnectionPool pool) : IFastCgiConnection
 {
     private int _state;
     private ConnectionCount _count;

@@ -63,7 +63,8 @@ internal sealed class FastCgiConnectionPool : IDisposable
                     place = _queue.AddLast(new Waiter(fresh));
             }
             if (idle is null)
-                return !isFull ? OpenAsync(cancellationToken) : WaitAsync(place ?? throw QueueFull(), cancellationToken);
+                return !isFull ? OpenAsync(cancellationToken)
+                    : place is null ? ValueTask.FromException<FastCgiConnection>(QueueFull()) : WaitAsync(place, cancellationToken);
             if (!fresh && idle.TryWake())
                 return new(idle);
             if (!fresh)

@@ -121,6 +121,12 @@ internal sealed class ExchangeClock
     /// <summary>The headers are there; from now on <see cref="TimeoutConfig.Idle"/> counts.</summary>
     public void HeadersReceived(long timestamp) => Enter(State.Body, timestamp);
 
+    /// <summary>The upstream waits for a slow client: only <see cref="TimeoutConfig.Total"/> counts.</summary>
+    public void Suspend() => Enter(State.Queued, _time.GetTimestamp());
+
+    /// <summary>The upstream is read again.</summary>
+    public void Resume() => Enter(State.Body, _time.GetTimestamp());
+
     /// <summary>The connection is upgraded: only <see cref="TimeoutConfig.Idle"/> counts. A client that leaves is the tunnel's business.</summary>
     public void Upgraded()
     {

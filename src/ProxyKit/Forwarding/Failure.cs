@@ -30,7 +30,7 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
                 ? new(ProxyError.FirstByteTimeout, FailureClass.Unanswered, 504)
                 : new(ProxyError.NoAvailableDestinations, FailureClass.NothingSent, 503);
         if ((exception as UpstreamException ?? exception.InnerException as UpstreamException) is { } upstream)
-            return new(upstream.Error, upstream.FailureClass, upstream.Error switch
+            return new(upstream.Error, upstream.FailureClass, upstream.Status ?? upstream.Error switch
             {
                 ProxyError.ConnectTimeout => 504,
                 ProxyError.QueueFull or ProxyError.QueueTimeout or ProxyError.Overloaded => 503,

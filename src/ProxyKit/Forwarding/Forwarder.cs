@@ -263,9 +263,14 @@ internal sealed class Forwarder
             await _errors.RespondAsync(context, proxy, failure.Status);
             return;
         }
-        // HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.
+        Abort(context, failure.Error);
+    }
+
+    /// <summary>Ends a response that has started. HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.</summary>
+    public static void Abort(HttpContext context, ProxyError error)
+    {
         if (context.Features.Get<IHttpResetFeature>() is { } reset)
-            reset.Reset(failure.Error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
+            reset.Reset(error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
         else
             context.Abort();
     }

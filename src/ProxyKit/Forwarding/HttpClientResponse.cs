@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Primitives;
+using ProxyKit.FastCgi;
 using HeaderStringValues = System.Net.Http.Headers.HeaderStringValues;
 
 namespace ProxyKit.Forwarding;
@@ -12,8 +13,8 @@ internal sealed class HttpClientResponse : UpstreamResponse
     public HttpClientResponse(HttpResponseMessage message)
     {
         _message = message;
-        // A Content-Length beside chunks says nothing (RFC 9112 §6.3).
-        ContentLength = message.Headers.TransferEncodingChunked == true ? null : message.Content.Headers.ContentLength;
+        // A Content-Length beside chunks says nothing (RFC 9112 §6.3). FastCGI has an end of its own, which is to be seen.
+        ContentLength = message.Headers.TransferEncodingChunked == true || EndsRequest ? null : message.Content.Headers.ContentLength;
         foreach (var (name, values) in message.Headers.NonValidated)
             Headers.Add(name, ToStringValues(values));
         foreach (var (name, values) in message.Content.Headers.NonValidated)
@@ -33,6 +34,9 @@ internal sealed class HttpClientResponse : UpstreamResponse
     public override long? ContentLength { get; }
 
     public override HttpResponseMessage Message => _message;
+
+    // php answers early to a body that it does not want; its connection is closed then.
+    public override bool EndsRequest => _message.Content is FastCgiContent;
 
     public override ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken) =>
         _body is { } body ? ReadBodyAsync(body, memory, cancellationToken) : OpenAndReadAsync(memory, cancellationToken);

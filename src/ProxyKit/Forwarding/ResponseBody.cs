@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Forwarding;
 
@@ -57,7 +58,7 @@ internal static class ResponseBody
             remaining -= read;
             clock.Touch();
             writer.Advance(read);
-            await FlushAsync(writer, token);
+            await FlushAsync(writer, clock);
         }
     }
 
@@ -80,7 +81,7 @@ internal static class ResponseBody
                     // The upstream pauses: the client gets what there is, at first the header section.
                     if (!context.Response.HasStarted)
                         await context.Response.StartAsync(token);
-                    await FlushAsync(writer, token);
+                    await FlushAsync(writer, clock);
                     unflushed = 0;
                 }
                 int read;
@@ -101,7 +102,7 @@ internal static class ResponseBody
                 unflushed += read;
                 if (unflushed >= DirectRead)
                 {
-                    await FlushAsync(writer, token);
+                    await FlushAsync(writer, clock);
                     clock.Touch();
                     unflushed = 0;
                 }
@@ -145,11 +146,13 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask FlushAsync(PipeWriter writer, CancellationToken token)
+    private static async ValueTask FlushAsync(PipeWriter writer, ExchangeClock clock)
     {
+        var token = clock.Token;
         try
         {
-            var result = await writer.FlushAsync(token);
+            var flush = writer.FlushAsync(token);
+            var result = flush.IsCompleted || writer is not ResponseBuffer { IsBuffered: true } ? await flush : await SuspendAsync(flush, clock);
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
             if (result.IsCompleted)
@@ -159,6 +162,15 @@ internal static class ResponseBody
         {
             throw new ResponseBodyException(ProxyError.ResponseBodyClient, e);
         }
+    }
+
+    // A full buffer: how slow the client may be is the server's business, and no fault of the upstream's.
+    private static async ValueTask<FlushResult> SuspendAsync(ValueTask<FlushResult> flush, ExchangeClock clock)
+    {
+        clock.Suspend();
+        var result = await flush;
+        clock.Resume();
+        return result;
     }
 }
 

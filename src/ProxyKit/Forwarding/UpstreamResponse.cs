@@ -48,4 +48,7 @@ internal sealed class UpstreamException(ProxyError error, FailureClass failureCl
     public ProxyError Error { get; } = error;
 
     public FailureClass FailureClass { get; } = failureClass;
+
+    /// <summary>What the client gets, where that does not follow from the error.</summary>
+    public int? Status { get; init; }
 }

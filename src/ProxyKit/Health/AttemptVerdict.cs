@@ -23,5 +23,5 @@ internal static class AttemptVerdicts
 
     private static bool IsDestinations(ProxyError error) => error is
         ProxyError.NameResolution or ProxyError.Connect or ProxyError.ConnectTimeout or ProxyError.Tls or ProxyError.Request or ProxyError.RequestBodyDestination
-        or ProxyError.FirstByteTimeout or ProxyError.IdleTimeout or ProxyError.TotalTimeout or ProxyError.InvalidResponse;
+        or ProxyError.FirstByteTimeout or ProxyError.IdleTimeout or ProxyError.TotalTimeout or ProxyError.InvalidResponse or ProxyError.Overloaded;
 }

@@ -6,7 +6,7 @@ public enum ProxyError
     /// <summary>Nothing went wrong.</summary>
     None,
 
-    /// <summary>The request is malformed or ambiguous, or asks for something this proxy does not do (400, 405, 501).</summary>
+    /// <summary>The request is malformed or ambiguous, or asks for something this proxy does not do (400, 405, 413, 431, 501).</summary>
     RequestRejected,
 
     /// <summary>The request has been through this proxy before (508).</summary>

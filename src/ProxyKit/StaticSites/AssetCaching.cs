@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace ProxyKit.StaticSites;
@@ -5,6 +6,8 @@ namespace ProxyKit.StaticSites;
 /// <summary>What <c>Cache-Control</c> says about a file (RFC 9111 §5.2, <c>immutable</c>: RFC 8246).</summary>
 internal sealed class AssetCaching(TimeSpan maxAge)
 {
+    private static readonly SearchValues<char> s_hexDigits = SearchValues.Create("0123456789abcdefABCDEF");
+
     private readonly string _asset = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}");
     private readonly string _versioned = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}, immutable");
 
@@ -23,8 +26,8 @@ internal sealed class AssetCaching(TimeSpan maxAge)
     // WordPress: ?ver=6.4.1; others: ?v=12, and a bare ?1718000000. A query of other names is as likely a campaign's.
     private static bool HasVersion(string query) =>
         query.Length > 1
-        && (query.AsSpan(1).StartsWith("ver=", StringComparison.Ordinal) || query.AsSpan(1).StartsWith("v=", StringComparison.Ordinal)
-            || query.AsSpan(1).StartsWith("version=", StringComparison.Ordinal) || !query.AsSpan(1).ContainsAnyExcept("0123456789abcdefABCDEF"));
+        && (query.StartsWith("?ver=", StringComparison.Ordinal) || query.StartsWith("?v=", StringComparison.Ordinal) || query.StartsWith("?version=", StringComparison.Ordinal)
+            || !query.AsSpan(1).ContainsAnyExcept(s_hexDigits));
 
     // app.3f2a9c1b.js, index-BkV3aXyz.css: a part before the extension of eight characters or more that holds digits and letters.
     private static bool HasHash(string name)

@@ -113,7 +113,7 @@ internal sealed class LimitedCluster : IDisposable
 
         private async Task<Destination> AcquireAsync(HttpContext context, ProxyContext proxy)
         {
-            _clock.Start(proxy.Cluster.Timeouts, null, proxy.StartTimestamp, _client.Token);
+            _clock.Start(proxy.Cluster.Timeouts, null, proxy.StartTimestamp, proxy.StartTimestamp, _client.Token);
             return await ConcurrencySlots.AcquireAsync(context, proxy, _clock);
         }
     }

@@ -1,6 +1,8 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using ProxyKit.Testing;
 
 namespace ProxyKit.Tests.StaticSites;
 
@@ -191,7 +193,7 @@ public class SiteTests
     public async Task A_location_that_a_script_below_a_prefix_gives_is_the_clients_already()
     {
         using var site = new PhpSite().Add(s_files);
-        var destinations = new ProxyKit.Testing.TestDestinations();
+        var destinations = new TestDestinations();
         destinations.Map(PhpSite.Fpm, _ =>
         {
             var response = new HttpResponseMessage(HttpStatusCode.Found);
@@ -202,8 +204,8 @@ public class SiteTests
         await using var app = await ProxyApp.StartAsync(
             services =>
             {
-                Microsoft.Extensions.DependencyInjection.ReverseProxyServiceCollectionExtensions.AddReverseProxy(services);
-                Microsoft.Extensions.DependencyInjection.ProxyKitTestingServiceCollectionExtensions.AddProxyTestDestinations(services, destinations);
+                services.AddReverseProxy();
+                services.AddProxyTestDestinations(destinations);
             },
             app => app.MapGroup("/blog").MapPhp(site.Root, PhpSite.Fpm));
 
@@ -220,8 +222,8 @@ public class SiteTests
         await using var app = await ProxyApp.StartAsync(
             services =>
             {
-                Microsoft.Extensions.DependencyInjection.ReverseProxyServiceCollectionExtensions.AddReverseProxy(services);
-                Microsoft.Extensions.DependencyInjection.ProxyKitTestingServiceCollectionExtensions.AddProxyTestDestinations(services, site.Destinations());
+                services.AddReverseProxy();
+                services.AddProxyTestDestinations(site.Destinations());
             },
             app => app.MapProxy("/{**path}", PhpSite.Fpm).ConfigureRoute(route => route with { FastCgi = new() { Root = site.Root } }));
 

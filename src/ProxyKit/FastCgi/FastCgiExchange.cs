@@ -1,0 +1,159 @@
+using System.Buffers;
+
+namespace ProxyKit.FastCgi;
+
+/// <summary>
+/// One request and its answer over a connection. The request's body is sent while the answer is read already. What is received is taken apart in the buffer that it was
+/// received into, so the connection is free as soon as END_REQUEST has come, whoever still has to be given what came before.
+/// </summary>
+internal sealed partial class FastCgiExchange : IDisposable
+{
+    private const int ReceiveSize = 16 * 1024;
+
+    private readonly FastCgiSettings _settings;
+    private readonly FastCgiRequestWriter _writer;
+    private readonly IFastCgiConnection _rented; // whoever sends may hold on to it
+    private readonly HttpRequestMessage _request;
+    private readonly ITimer? _idle;
+    private IFastCgiConnection? _connection;     // null once it is given away
+    private FastCgiRecordParser _parser;
+    private byte[]? _buffer;
+    private int _start, _end;                    // what the buffer holds of the script's output
+    private StandardErrorLog? _errors;
+    private long _output;
+    private long? _errorAt;                      // how much output there was before the first word on standard error
+    private bool _hasReceived, _isEnded, _isClean, _isTimedOut, _isFilling;
+
+    private FastCgiExchange(IFastCgiConnection connection, FastCgiSettings settings, HttpRequestMessage request, FastCgiRequestWriter writer)
+    {
+        (_rented, _connection, _settings, _request, _writer) = (connection, connection, settings, request, writer);
+        _buffer = ArrayPool<byte>.Shared.Rent(ReceiveSize);
+        if (settings.IdleTimeout != Timeout.InfiniteTimeSpan)
+            _idle = settings.Time.CreateTimer(static state => ((FastCgiExchange)state!).OnIdle(), this, settings.IdleTimeout, Timeout.InfiniteTimeSpan);
+    }
+
+    /// <summary>Closes the connection, if the exchange still has it.</summary>
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref _connection, null)?.Dispose();
+        End();
+        ReturnBuffer();
+    }
+
+    private async ValueTask<HttpResponseMessage> ReceiveHeadAsync(CancellationToken cancellationToken)
+    {
+        var message = new HttpResponseMessage { RequestMessage = _request, Content = new FastCgiContent(this) };
+        var head = new CgiHeadParser(message);
+        while (!head.TryParse(_buffer.AsSpan(0, _end)))
+        {
+            if (_isEnded)
+                throw FastCgiFailure.Invalid("no complete header section");
+            if (!await FillAsync(cancellationToken))
+                throw _end > 0
+                    ? FastCgiFailure.Invalid("half a header section")
+                    : FastCgiFailure.Unanswered(ProxyError.Request, "The FastCGI application closed the connection before it had answered.", null);
+        }
+        if (_settings.Config.FailOnStandardError && _errorAt < head.Length)
+            throw FastCgiFailure.Invalid("something on standard error before it");
+        BeginBody(head, message.StatusCode);
+        return message;
+    }
+
+    // Receives into the buffer, behind what is there. False at the end of the connection.
+    private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
+    {
+        _buffer ??= ArrayPool<byte>.Shared.Rent(ReceiveSize);
+        if (_end == _buffer.Length)
+            Grow();
+        var buffer = _buffer;
+        _isFilling = true;
+        var read = await ReceiveAsync(buffer.AsMemory(_end), cancellationToken);
+        _isFilling = false;
+        if (read == 0)
+            return false;
+        _end += Take(buffer.AsSpan(_end, read));
+        return true;
+    }
+
+    private async ValueTask<int> ReceiveAsync(Memory<byte> memory, CancellationToken cancellationToken)
+    {
+        var connection = _connection ?? throw new ObjectDisposedException(nameof(FastCgiExchange));
+        var read = await connection.ReceiveAsync(memory, cancellationToken);
+        Touch();
+        _hasReceived |= read > 0;
+        return read;
+    }
+
+    /// <summary>Takes the records apart, and moves the script's output together at the beginning; says how much that is.</summary>
+    private int Take(Span<byte> received)
+    {
+        int position = 0, output = 0;
+        while (true)
+        {
+            var part = _parser.Read(received[position..], out var consumed, out var content);
+            position += consumed;
+            switch (part)
+            {
+                case FastCgiPart.None:
+                    return output;
+                case FastCgiPart.Output:
+                    content.CopyTo(received[output..]);
+                    output += content.Length;
+                    _output += content.Length;
+                    break;
+                case FastCgiPart.Error:
+                    _errorAt ??= _output;
+                    (_errors ??= new(_settings.Logger, _settings.Config.StandardError, _settings.Destination, _request.RequestUri!.AbsolutePath)).Write(content);
+                    break;
+                case FastCgiPart.End:
+                    _isEnded = true;
+                    _isClean = _parser.EndsWith(received[position..]);
+                    if (FastCgiFailure.Of(_parser.Status) is { } failure)
+                        throw _output == 0 ? failure : FastCgiFailure.Invalid($"the protocol status {(byte)_parser.Status} at its end");
+                    return output;
+            }
+        }
+    }
+
+    /// <summary>Gives the connection away: it may carry another exchange if nothing of this one is left on it.</summary>
+    private void Release(bool isReusable)
+    {
+        if (Interlocked.Exchange(ref _connection, null) is not { } connection)
+            return;
+        if (isReusable && _isClean && _sending is { IsCompletedSuccessfully: true, Result: true })
+            connection.Return();
+        else
+            connection.Dispose();
+        End();
+    }
+
+    private void End()
+    {
+        _idle?.Dispose();
+        _errors?.End();
+    }
+
+    private void OnIdle()
+    {
+        _isTimedOut = true;
+        Interlocked.Exchange(ref _connection, null)?.Dispose();
+    }
+
+    private void Touch() => _idle?.Change(_settings.IdleTimeout, Timeout.InfiniteTimeSpan);
+
+    private void Grow()
+    {
+        var larger = ArrayPool<byte>.Shared.Rent(_buffer!.Length * 2);
+        _buffer.AsSpan(0, _end).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+
+    private void ReturnBuffer()
+    {
+        // One that is being received into is left to the collector.
+        if (Interlocked.Exchange(ref _buffer, null) is { } buffer && !_isFilling)
+            ArrayPool<byte>.Shared.Return(buffer);
+        _start = _end = 0;
+    }
+}

@@ -1,0 +1,95 @@
+using System.Text;
+using Microsoft.Extensions.Logging;
+
+namespace ProxyKit.FastCgi;
+
+/// <summary>What a script writes to its standard error, logged line by line. So much of a request is logged; the rest is dropped.</summary>
+internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, string destination, string path)
+{
+    public const int MaxLength = 64 * 1024;
+    public const int MaxLine = 4 * 1024;
+
+    /// <summary>Stands between messages that php-fpm has put into one line.</summary>
+    private const string PhpSeparator = "; PHP message: ";
+
+    private readonly byte[]? _line = level != LogLevel.None && logger.IsEnabled(level) ? new byte[MaxLine] : null;
+    private int _length;
+    private bool _isCut;
+    private long _kept, _dropped;
+    private bool _ended;
+
+    public void Write(ReadOnlySpan<byte> text)
+    {
+        if (_line is null || _ended)
+            return;
+        var kept = (int)Math.Min(text.Length, MaxLength - _kept);
+        _kept += kept;
+        _dropped += text.Length - kept;
+        text = text[..kept];
+        while (!text.IsEmpty)
+        {
+            var end = text.IndexOf((byte)'\n');
+            Append(end < 0 ? text : text[..end]);
+            if (end < 0)
+                return;
+            EndLine();
+            text = text[(end + 1)..];
+        }
+    }
+
+    /// <summary>Logs what is left. It may come from the end of the answer and from somebody who disposes of it.</summary>
+    public void End()
+    {
+        if (_line is null || Interlocked.Exchange(ref _ended, true))
+            return;
+        EndLine();
+        if (_dropped > 0)
+            Truncated(logger, level, destination, path, _dropped);
+    }
+
+    private void Append(ReadOnlySpan<byte> text)
+    {
+        var length = Math.Min(text.Length, MaxLine - _length);
+        text[..length].CopyTo(_line.AsSpan(_length));
+        _length += length;
+        _isCut |= length < text.Length;
+    }
+
+    private void EndLine()
+    {
+        var text = Encoding.UTF8.GetString(_line.AsSpan(0, _length)).Trim();
+        if (_isCut)
+            text += "…";
+        (_length, _isCut) = (0, false);
+        while (text.Length > 0)
+        {
+            var next = text.IndexOf(PhpSeparator, StringComparison.Ordinal);
+            var line = Printable(next < 0 ? text : text[..next]);
+            Line(logger, level, destination, path, line);
+            text = next < 0 ? "" : text[(next + 2)..];
+        }
+    }
+
+    /// <summary>A log is read in terminals and by programs that take lines apart: no control, no line separator, nothing that turns the text around.</summary>
+    private static string Printable(string text)
+    {
+        foreach (var c in text)
+        {
+            if (IsDangerous(c))
+                return string.Create(text.Length, text, static (span, text) =>
+                {
+                    for (var i = 0; i < span.Length; i++)
+                        span[i] = IsDangerous(text[i]) ? ' ' : text[i];
+                });
+        }
+        return text;
+    }
+
+    private static bool IsDangerous(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
+
+    [LoggerMessage(EventId = 130, Message = "FastCGI {Destination}, {Path}: {Line}", EventName = "FastCgiStandardError")]
+    private static partial void Line(ILogger logger, LogLevel level, string destination, string path, string line);
+
+    [LoggerMessage(EventId = 131, Message = "FastCGI {Destination}, {Path}: {Bytes} further bytes of its standard error were dropped", EventName = "FastCgiStandardErrorTruncated")]
+    private static partial void Truncated(ILogger logger, LogLevel level, string destination, string path, long bytes);
+}
