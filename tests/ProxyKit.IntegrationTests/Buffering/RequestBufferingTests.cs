@@ -98,7 +98,9 @@ public sealed class RequestBufferingTests : IDisposable
         await first.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 800\r\n\r\n{new string('x', 700)}");
         await WaitForAsync(proxy, "disk", 700);
 
-        var second = await RawClient.SendAsync(proxy.Port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+        using var late = await RawClient.ConnectAsync(proxy.Port);
+        await late.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+        var second = await late.ReadUntilAsync("\r\n\r\n");
         await first.SendAsync(new string('y', 100));
 
         Assert.Equal(503, Raw.Status(second));
