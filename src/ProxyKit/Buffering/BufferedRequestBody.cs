@@ -23,7 +23,7 @@ internal sealed class BufferedRequestBody : IDisposable
 
     public BufferedRequestBody(BufferingServices services, int threshold, long? expected)
     {
-        (_services, _threshold, _expected) = (services, threshold, expected);
+        (_services, _threshold, _expected) = (services, (int)Math.Min(threshold, services.Budget.MaxMemory), expected);
         Stream = new(this);
     }
 

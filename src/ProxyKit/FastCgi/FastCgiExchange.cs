@@ -1,5 +1,4 @@
 using System.Buffers;
-using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
 

@@ -3,7 +3,7 @@ namespace ProxyKit.FastCgi;
 /// <summary>The request's body on its way: exactly as many bytes as CONTENT_LENGTH says, since php-fpm waits for those, and resets the connection at more.</summary>
 internal sealed class FastCgiStandardInput(FastCgiRequestWriter writer, FastCgiExchange exchange, long length) : Stream
 {
-    private long _remaining = length;
+    private long _written;
 
     public override bool CanRead => false;
 
@@ -17,21 +17,21 @@ internal sealed class FastCgiStandardInput(FastCgiRequestWriter writer, FastCgiE
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.Length > _remaining)
+        if (buffer.Length > length - _written)
             return ValueTask.FromException(new HttpRequestException($"The request's content is longer than its Content-Length of {length} bytes."));
-        _remaining -= buffer.Length;
+        _written += buffer.Length;
         var written = writer.Append(buffer.Span);
         return written == buffer.Length ? ValueTask.CompletedTask : SendAndWriteAsync(buffer[written..], cancellationToken);
     }
 
     public override Task FlushAsync(CancellationToken cancellationToken) =>
         // The end is sent together with the last of the body.
-        _remaining == 0 ? Task.CompletedTask : exchange.SendWrittenAsync(cancellationToken).AsTask();
+        _written == length ? Task.CompletedTask : exchange.SendWrittenAsync(cancellationToken).AsTask();
 
     /// <summary>Ends the body, if it is all there.</summary>
     public void Complete()
     {
-        if (_remaining > 0)
+        if (_written < length)
             throw new HttpRequestException($"The request's content is shorter than its Content-Length of {length} bytes.");
     }
 

@@ -64,7 +64,8 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
         while (text.Length > 0)
         {
             var next = text.IndexOf(PhpSeparator, StringComparison.Ordinal);
-            Line(logger, level, destination, path, Printable(next < 0 ? text : text[..next]));
+            var line = Printable(next < 0 ? text : text[..next]);
+            Line(logger, level, destination, path, line);
             text = next < 0 ? "" : text[(next + 2)..];
         }
     }
