@@ -3,6 +3,8 @@ using System.IO.Pipelines;
 using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Forwarding;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Buffering;
 
@@ -12,10 +14,10 @@ namespace ProxyKit.Buffering;
 /// </summary>
 /// <remarks>The real body belongs to the writer or to the drain: only the writer starts a drain, and only the drain ends itself.</remarks>
 internal sealed partial class ResponseBuffer(
-    HttpContext context, ProxyContext proxy, IHttpResponseBodyFeature inner, ResponseBufferingConfig config, BufferingServices services) : IDisposable
+    HttpContext context, ProxyContext proxy, IHttpResponseBodyFeature inner, ResponseBufferingConfig config, BufferingServices services, TimeProvider time) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly PipeWriter _client = inner.Writer;
+    private PipeWriter _client = inner.Writer;
     private volatile Way _way;
     private Scratch _scratch;
     private bool _isInScratch;
@@ -41,15 +43,15 @@ internal sealed partial class ResponseBuffer(
         Ended,
     }
 
-    /// <summary>Whether this response may wait here for its client.</summary>
-    public bool IsBuffered => _way >= Way.Through;
+    /// <summary>Whether this response may wait here for its client, as its headers stand.</summary>
+    public bool Buffers => proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType);
 
     /// <summary>Why the drain has failed; null also when the client has gone.</summary>
     public Exception? Error { get; private set; }
 
     /// <summary>Waits until the client has taken what waits for it.</summary>
     /// <returns>Whether it has.</returns>
-    public ValueTask<bool> FinishAsync() => _scratch.IsEmpty && _drain.IsCompleted ? new(_way != Way.Ended) : new(AwaitDrainAsync());
+    public ValueTask<bool> FinishAsync() => _scratch.IsEmpty && !_isPaced && _drain.IsCompleted ? new(_way != Way.Ended) : new(AwaitDrainAsync());
 
     /// <summary>What waits is not handed on any more.</summary>
     public Task DropAsync()
@@ -70,15 +72,28 @@ internal sealed partial class ResponseBuffer(
 
     private async Task<bool> AwaitDrainAsync()
     {
-        if (!_scratch.IsEmpty)
+        // The server flushes what is in its own pipe, and no more.
+        if (!_scratch.IsEmpty || _isPaced)
             await FlushAsync();
         await _drain;
         return _way != Way.Ended;
     }
 
+    private bool MayWait => proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType);
+
+    /// <summary>Has the client be sent what waits for it at this rate; before anything is written. False when this response is not buffered.</summary>
+    public bool TryPace(long bytesPerSecond, TimeProvider time)
+    {
+        if (!MayWait)
+            return false;
+        // The exchange may end long before: its idle limit does not count for the drain.
+        _client = PipeWriter.Create(new PacedStream(inner.Stream, bytesPerSecond, time, clock: null), new(leaveOpen: true));
+        return true;
+    }
+
     private Task StartResponseAsync(CancellationToken cancellationToken)
     {
-        _way = proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType) ? Way.Through : Way.Unbuffered;
+        _way = MayWait ? Way.Through : Way.Unbuffered;
         return inner.StartAsync(cancellationToken);
     }
 

@@ -57,8 +57,8 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
-            SiteValidator.Validate(where, route, clusters, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
+            SiteValidator.Validate(where, route, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }

@@ -20,15 +20,13 @@ internal static class FastCgiValidator
             errors.Add($"{where} has FastCgi, but cluster '{own[0].ClusterId}' speaks HTTP. Write fastcgi://host:9000 or fastcgi://unix:/path/to/socket for its destinations, or take FastCgi away.");
 
         where += ": FastCgi";
-        ValidateRoot(where, site, errors);
+        ValidateRoot(where, site, isElsewhere: route.Site is { Enabled: true, LocalRoot: not null }, errors);
+        var bad = site.Extensions.Where(e => e.Length < 2 || e[0] != '.' || e.AsSpan().ContainsAny('/', '\\')).ToArray();
+        foreach (var extension in bad)
+            errors.Add($"{where}: Extensions: '{extension}' is not the end of a file's name. It begins with a dot, such as .php.");
         if (site.Extensions.Count == 0)
             errors.Add($"{where}: Extensions are empty. Name at least one, such as .php.");
-        foreach (var extension in site.Extensions)
-        {
-            if (extension.Length < 2 || extension[0] != '.' || extension.AsSpan().ContainsAny('/', '\\'))
-                errors.Add($"{where}: Extensions: '{extension}' is not the end of a file's name. It begins with a dot, such as .php.");
-        }
-        if (site.Index.AsSpan().ContainsAny('/', '\\') || !site.Extensions.Any(e => site.Index.Length > e.Length && site.Index.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+        else if (bad.Length == 0 && (site.Index.AsSpan().ContainsAny('/', '\\') || !site.Extensions.Any(e => site.Index.Length > e.Length && site.Index.EndsWith(e, StringComparison.OrdinalIgnoreCase))))
             errors.Add($"{where}: Index '{site.Index}' is not the name of a script. Allowed are file names that end with {string.Join(" or ", site.Extensions)}.");
 
         foreach (var name in site.Parameters.Keys.Concat(site.ComputedParameters.Select(p => p.Key)))
@@ -46,7 +44,7 @@ internal static class FastCgiValidator
         clusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)
         || (route.Split is { } split && split.Clusters.Any(c => c.ClusterId.Equals(clusterId, StringComparison.OrdinalIgnoreCase)));
 
-    private static void ValidateRoot(string where, FastCgiConfig site, List<string> errors)
+    private static void ValidateRoot(string where, FastCgiConfig site, bool isElsewhere, List<string> errors)
     {
         if (!site.CheckScript && site.ResolveRoot)
             errors.Add($"{where}: ResolveRoot needs the files that CheckScript: false says are not here.");
@@ -56,7 +54,7 @@ internal static class FastCgiValidator
             return;
         if (!IsAbsolute(root) || root.AsSpan().IndexOfAnyInRange('\0', '\u001f') >= 0)
             errors.Add($"{where}: Root '{root}' is not an absolute path, such as /var/www/html.");
-        else if (site.CheckScript && !Directory.Exists(root))
+        else if (site.CheckScript && !isElsewhere && !Directory.Exists(root))
             errors.Add($"{where}: there is no folder '{root}' (Root). If the application runs on another machine, or sees its files elsewhere, set CheckScript to false; then scripts are not looked for.");
     }
 

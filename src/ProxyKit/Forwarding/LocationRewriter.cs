@@ -86,9 +86,10 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
         return authority.EndsWith(port) ? authority[..^port.Length] : authority;
     }
 
-    // Nobody has answered where a user's own resilience pipeline came up with the response: its paths are public already.
+    // Nobody has answered where a user's own resilience pipeline came up with the response: its paths are public already. So are those of CGI scripts, which are told
+    // where they stand (SCRIPT_NAME).
     private bool HasPathMapping =>
-        answered is not null && (transforms.RemovedPrefix is { Length: > 0 } || transforms.AddedPrefix.Length > 0 || answered.Target.BasePath.Length > 0
+        answered is not null && !proxy.Model.IsFastCgi && (transforms.RemovedPrefix is { Length: > 0 } || transforms.AddedPrefix.Length > 0 || answered.Target.BasePath.Length > 0
         || context.Request.PathBase.HasValue);
 
     private string MapPath(string path)

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Forwarding;
 
@@ -19,6 +20,13 @@ internal sealed class PacedStream(Stream inner, long rate, TimeProvider time, Ex
     public static async Task RunAsync(HttpContext context, long rate, TimeProvider time, ExchangeClock? clock, Func<Task> write)
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        // Where bodies wait for slow clients, this one waits too, and the upstream is free.
+        if (body is ResponseBuffer buffer && buffer.TryPace(rate, time))
+        {
+            await write();
+            await buffer.FlushAsync(clock?.Token ?? context.RequestAborted);
+            return;
+        }
         var paced = new StreamResponseBodyFeature(new PacedStream(body.Stream, rate, time, clock), body);
         context.Features.Set<IHttpResponseBodyFeature>(paced);
         try

@@ -1,23 +1,16 @@
 using Microsoft.Net.Http.Headers;
-using ProxyKit.Forwarding;
 
 namespace ProxyKit.StaticSites;
 
 /// <summary>The part of validation that concerns sites.</summary>
 internal static class SiteValidator
 {
-    public static void Validate(string where, RouteConfig route, IReadOnlyList<ClusterConfig> clusters, List<string> errors)
+    public static void Validate(string where, RouteConfig route, List<string> errors)
     {
         if (route.Site is not { Enabled: true } site)
             return;
         where += ": Site";
         ValidateRoot(where, route, site, errors);
-        foreach (var cluster in clusters)
-        {
-            if (cluster.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase) && cluster.Destinations.Count > 0 && !HttpHandlerFactory.IsFastCgi(cluster))
-                errors.Add($"{where} needs a FastCGI application, and cluster '{cluster.ClusterId}' speaks HTTP: an address is fastcgi://host:9000 or fastcgi://unix:/run/php/php-fpm.sock.");
-        }
-
         if (site.FrontController.Length > 0 && !IsRelative(site.FrontController))
             errors.Add($"{where}: FrontController '{site.FrontController}' is not a script below the root, such as index.php or public/index.php; empty for none.");
         foreach (var index in site.IndexFiles.Where(index => !IsName(index)))
@@ -52,8 +45,8 @@ internal static class SiteValidator
             errors.Add($"{where} needs FastCgi.Root, the folder of the site.");
         else if ((site.LocalRoot ?? route.FastCgi.Root) is var root && !Path.IsPathFullyQualified(root))
             errors.Add($"{where}: the root '{root}' is not an absolute path.");
-        else if (!Directory.Exists(root))
-            errors.Add($"{where}: the folder '{root}' does not exist. If the application sees the site under another path than this process, say LocalRoot.");
+        else if ((site.LocalRoot is not null || !route.FastCgi.CheckScript) && !Directory.Exists(root))
+            errors.Add($"{where}: there is no folder '{root}' here. If the application sees the site under another path than this process, say LocalRoot.");
         if (site.LocalRoot is not null && route.FastCgi is { ResolveRoot: true })
             errors.Add($"{where}: LocalRoot and FastCgi.ResolveRoot exclude each other: where links lead is known only here.");
     }

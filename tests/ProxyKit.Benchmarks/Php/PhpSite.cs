@@ -15,13 +15,13 @@ internal sealed class PhpSite
         Root = Directory.CreateDirectory(Path.Combine(folder, "site")).FullName;
         Write(Path.Combine("site", "index.php"), "<?php echo \"index\\n\";");
         Write(Path.Combine("site", "hello.php"), "<?php echo \"hello\\n\";");
-        // Reads the body twice as it would be stored: the answer says what arrived.
-        Write(Path.Combine("site", "upload.php"), "<?php $body = file_get_contents('php://input'); echo strlen($body), ' ', hash('sha256', $body), \"\\n\";");
+        // What arrived, said so that a client can tell.
+        Write(Path.Combine("site", "upload.php"), "<?php $body = file_get_contents('php://input'); echo strlen($body), ' ', md5($body), \"\\n\";");
         Write(Path.Combine("site", "download.php"), $"<?php header('Content-Type: application/octet-stream'); readfile('{Body}');");
         var body = RandomNumberGenerator.GetBytes(size);
         File.WriteAllBytes(Body, body);
         Write("hello.txt", "hello\n");
-        Write("upload.txt", $"{size} {Convert.ToHexStringLower(SHA256.HashData(body))}\n");
+        Write("upload.txt", $"{size} {Convert.ToHexStringLower(MD5.HashData(body))}\n");
     }
 
     public string Root { get; }

@@ -140,7 +140,7 @@ public class SiteConfigTests
     }
 
     [Theory]
-    [InlineData("/no/such/folder", PhpSite.Fpm, "the folder '/no/such/folder' does not exist")]
+    [InlineData("/no/such/folder", PhpSite.Fpm, "there is no folder '/no/such/folder'")]
     [InlineData("", PhpSite.Fpm, "needs FastCgi.Root")]
     [InlineData(null, "http://app.test", "speaks HTTP")]
     public async Task The_root_must_be_there_and_the_application_FastCgi(string? root, string address, string expected)
