@@ -3,10 +3,12 @@
 set -u
 cd "$(dirname "$0")/.."
 
-# Programs that tests start: nginx as a real upstream; php-fpm; gcc and zlib for NativeAOT's linker.
+# Programs that tests start: nginx as a real upstream; php-fpm; WordPress and its database; gcc and zlib for NativeAOT's linker.
 packages=()
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
 compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
+[ -e /usr/share/wordpress ] || packages+=(wordpress php-mysql php-gd)
+command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || packages+=(mariadb-server)
 command -v gcc >/dev/null || packages+=(gcc libc6-dev)
 [ -e /usr/include/zlib.h ] || packages+=(zlib1g-dev)
 if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then

@@ -14,7 +14,7 @@ internal sealed class ResponseBuffering(RequestDelegate next, ResponseBufferingC
     {
         var proxy = context.Features.Get<ProxyContext>()!;
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        using var buffer = new ResponseBuffer(context, proxy, body, config, services.Buffering);
+        using var buffer = new ResponseBuffer(context, proxy, body, config, services.Buffering, services.Clocks.Time);
         context.Features.Set<IHttpResponseBodyFeature>(buffer);
         try
         {

@@ -12,6 +12,10 @@ internal sealed record PhpFpmStatus
     [JsonPropertyName("idle processes")]
     public int Idle { get; init; }
 
+    /// <summary>The most that were active at once since the start.</summary>
+    [JsonPropertyName("max active processes")]
+    public int MaxActive { get; init; }
+
     /// <summary>Connections that have been accepted since the start.</summary>
     [JsonPropertyName("accepted conn")]
     public int Accepted { get; init; }

@@ -10,12 +10,17 @@ internal static class Sample
     /// <summary>Starts it, and waits until it has printed what to try.</summary>
     public static async Task<RunningProgram> StartAsync(string name, int port)
     {
-        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name; // bin/Debug/net10.0
-        var sample = RunningProgram.Start(
-            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Repository.Root,
-            Repository.Path("samples", name, "bin", configuration, "net10.0", $"{name}.dll"), "--port", port.ToString(CultureInfo.InvariantCulture));
+        var sample = Start(name, "--port", port.ToString(CultureInfo.InvariantCulture));
         await sample.WaitForAsync("Ctrl\\+C ends it");
         return sample;
+    }
+
+    public static RunningProgram Start(string name, params string[] arguments)
+    {
+        var configuration = new DirectoryInfo(AppContext.BaseDirectory).Parent!.Name; // bin/Debug/net10.0
+        return RunningProgram.Start(
+            Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Repository.Root,
+            [Repository.Path("samples", name, "bin", configuration, "net10.0", $"{name}.dll"), .. arguments]);
     }
 
     /// <summary>A port of which these neighbours are free, itself (0) included.</summary>

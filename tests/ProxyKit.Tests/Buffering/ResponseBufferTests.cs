@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Time.Testing;
 using ProxyKit.Buffering;
 
 namespace ProxyKit.Tests.Buffering;
@@ -13,6 +14,7 @@ public sealed class ResponseBufferTests : IDisposable
     private readonly Buffers _buffers = new();
     private readonly DefaultHttpContext _context = new();
     private readonly ProxyContext _proxy = (ProxyContext)RuntimeHelpers.GetUninitializedObject(typeof(ProxyContext));
+    private readonly FakeTimeProvider _time = new();
     private readonly Client _client = new();
 
     public void Dispose() => _buffers.Dispose();
@@ -168,7 +170,7 @@ public sealed class ResponseBufferTests : IDisposable
         var flush = buffer.FlushAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(isBuffered, flush.IsCompleted);
-        Assert.Equal(isBuffered, buffer.IsBuffered);
+        Assert.Equal(isBuffered, buffer.Buffers);
         await _client.ReadAsync(Client.Threshold);
         await flush;
         Assert.True(await buffer.FinishAsync());
@@ -289,6 +291,30 @@ public sealed class ResponseBufferTests : IDisposable
     }
 
     [Fact]
+    public async Task A_rate_that_the_upstream_asks_for_is_the_clients_and_not_the_upstreams()
+    {
+        _proxy.ResponseRate = 1000;
+        using var buffer = Create();
+        var bytes = Buffers.Bytes(3000);
+        foreach (var piece in bytes.Chunk(500))
+            await buffer.WriteAsync(piece);
+        buffer.Write([7]); // without a flush
+        var finishing = buffer.FinishAsync().AsTask();
+        Assert.False(finishing.IsCompleted);
+
+        var start = _time.GetUtcNow();
+        while (!finishing.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.Yield();
+        }
+
+        Assert.True(await finishing);
+        Assert.True(_time.GetUtcNow() - start >= TimeSpan.FromSeconds(2.5));
+        Assert.True((await _client.ReadAsync(3001)).AsSpan().SequenceEqual([.. bytes, 7]));
+    }
+
+    [Fact]
     public void Buffering_in_front_of_the_proxy_can_be_switched_off()
     {
         using var buffer = Create();
@@ -297,7 +323,7 @@ public sealed class ResponseBufferTests : IDisposable
     }
 
     private ResponseBuffer Create(int memoryThreshold = 64 * 1024, long maxSize = 1024 * 1024 * 1024) =>
-        new(_context, _proxy, _client, new() { MemoryThreshold = memoryThreshold, MaxSize = maxSize }, _buffers.Services);
+        new(_context, _proxy, _client, new() { MemoryThreshold = memoryThreshold, MaxSize = maxSize }, _buffers.Services, _time);
 
     /// <summary>A client behind a server's pipe.</summary>
     private sealed class Client : PipeWriter, IHttpResponseBodyFeature
