@@ -38,21 +38,24 @@ internal sealed class BufferedRequestBody : IDisposable
     /// <exception cref="BufferException">There is no room.</exception>
     public async ValueTask WriteAsync(ReadOnlySequence<byte> bytes, CancellationToken cancellationToken)
     {
+        if (bytes.IsEmpty)
+            return;
+        if (!HasRoom() && _capacity == 0)
+        {
+            // Not even one block: from the client's buffer to the file.
+            var pieces = new List<ReadOnlyMemory<byte>>();
+            foreach (var segment in bytes)
+                pieces.Add(segment);
+            await AppendAsync(pieces, bytes.Length, cancellationToken);
+            return;
+        }
         foreach (var segment in bytes)
         {
             var rest = segment;
             while (!rest.IsEmpty)
             {
                 if (!HasRoom())
-                {
-                    if (_capacity == 0)
-                    {
-                        // Not even one block: from the client's buffer to the file.
-                        await AppendAsync([rest], rest.Length, cancellationToken);
-                        break;
-                    }
                     await EmptyBlocksAsync(cancellationToken);
-                }
                 var block = _blocks[_current];
                 var count = Math.Min(rest.Length, block.Count - _offset);
                 rest.Span[..count].CopyTo(block.AsSpan(_offset));
@@ -138,7 +141,7 @@ internal sealed class BufferedRequestBody : IDisposable
         (_inMemory, _current, _offset) = (0, 0, 0);
     }
 
-    private async ValueTask AppendAsync(ReadOnlyMemory<byte>[] pieces, int length, CancellationToken cancellationToken)
+    private async ValueTask AppendAsync(IReadOnlyList<ReadOnlyMemory<byte>> pieces, long length, CancellationToken cancellationToken)
     {
         try
         {

@@ -72,30 +72,24 @@ internal sealed class CgiParameters
         }
 
         foreach (var (parameter, value) in _constants)
-            Set(list, prepared, parameter, value);
+            Set(list, parameter, value);
         foreach (var (parameter, value) in _computed)
-            Set(list, prepared, parameter, value(context));
+            Set(list, parameter, value(context) ?? "");
         return list;
     }
 
-    private static void Set(List<KeyValuePair<string, string>> list, PreparedRequest prepared, string name, string? value)
+    // An empty value is a word to the handler: the parameter is not to be made of the request either, be it a header field's.
+    private static void Set(List<KeyValuePair<string, string>> list, string name, string value)
     {
-        var index = 0;
-        while (index < list.Count && list[index].Key != name)
-            index++;
-        if (!string.IsNullOrEmpty(value))
+        for (var i = 0; i < list.Count; i++)
         {
-            if (index < list.Count)
-                list[index] = new(name, value);
-            else
-                list.Add(new(name, value));
+            if (list[i].Key == name)
+            {
+                list[i] = new(name, value);
+                return;
+            }
         }
-        else if (index < list.Count)
-            list.RemoveAt(index);
-        else if (name == "CONTENT_TYPE")
-            prepared.Headers.Remove("Content-Type");
-        else if (name.StartsWith("HTTP_", StringComparison.Ordinal))
-            prepared.Headers.Remove(name[5..].Replace('_', '-'));
+        list.Add(new(name, value));
     }
 
     // What stands before the path that the script is found by: the path base, and what a transform has taken off. With it, SCRIPT_NAME and REQUEST_URI begin alike, and

@@ -16,7 +16,7 @@ internal sealed partial class FastCgiExchange
         FastCgiExchange? exchange = null;
         try
         {
-            var isReplayable = request.Content is null or ByteArrayContent or ReadOnlyMemoryContent || request.Content.Headers.ContentLength is null;
+            var isReplayable = request.Content is null or ByteArrayContent or ReadOnlyMemoryContent or RequestBodyContent { IsBuffered: true } || request.Content.Headers.ContentLength is null;
             var length = await LengthAsync(request.Content, settings.MaxBufferedContent, cancellationToken);
             writer = Write(request, settings, length);
             for (var fresh = false; ; fresh = true)

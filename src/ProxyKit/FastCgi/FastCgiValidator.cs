@@ -21,14 +21,12 @@ internal static class FastCgiValidator
 
         where += ": FastCgi";
         ValidateRoot(where, site, isElsewhere: route.Site is { Enabled: true, LocalRoot: not null }, errors);
+        var bad = site.Extensions.Where(e => e.Length < 2 || e[0] != '.' || e.AsSpan().ContainsAny('/', '\\')).ToArray();
+        foreach (var extension in bad)
+            errors.Add($"{where}: Extensions: '{extension}' is not the end of a file's name. It begins with a dot, such as .php.");
         if (site.Extensions.Count == 0)
             errors.Add($"{where}: Extensions are empty. Name at least one, such as .php.");
-        foreach (var extension in site.Extensions)
-        {
-            if (extension.Length < 2 || extension[0] != '.' || extension.AsSpan().ContainsAny('/', '\\'))
-                errors.Add($"{where}: Extensions: '{extension}' is not the end of a file's name. It begins with a dot, such as .php.");
-        }
-        if (site.Index.AsSpan().ContainsAny('/', '\\') || !site.Extensions.Any(e => site.Index.Length > e.Length && site.Index.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+        else if (bad.Length == 0 && (site.Index.AsSpan().ContainsAny('/', '\\') || !site.Extensions.Any(e => site.Index.Length > e.Length && site.Index.EndsWith(e, StringComparison.OrdinalIgnoreCase))))
             errors.Add($"{where}: Index '{site.Index}' is not the name of a script. Allowed are file names that end with {string.Join(" or ", site.Extensions)}.");
 
         foreach (var name in site.Parameters.Keys.Concat(site.ComputedParameters.Select(p => p.Key)))

@@ -58,11 +58,6 @@ internal static class HealthCheckValidator
             errors.Add($"{where}: HealthCheck.Active.Probe is Grpc, and the destinations speak FastCGI. Allowed are Http and Tcp.");
         if (isFastCgi && active is { Probe: HealthProbe.Http, Path: null or "/" })
             errors.Add($"{where}: HealthCheck.Active needs a Path: the ping.path or pm.status_path in php-fpm's configuration, such as /ping, or the file of a script.");
-        foreach (var destination in cluster.Destinations)
-        {
-            if (active.Probe == HealthProbe.Http && DestinationAddress.TryParse(destination.Health, out var health) && health.IsFastCgi != isFastCgi)
-                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{destination.Health}' must {(isFastCgi ? "begin with fastcgi://" : "not be FastCGI")}, as the destinations' addresses. Probe Tcp asks anywhere.");
-        }
     }
 
     private static void ValidateHeaders(string where, ValueMap headers, List<string> errors)

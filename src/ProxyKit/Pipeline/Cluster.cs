@@ -150,7 +150,7 @@ internal sealed class Cluster
         var (invoker, http1, fastCgi) = (old?.Invoker, old?.Http1, old?.FastCgi);
         if (invoker is null || old!.Config.HttpClient != config.HttpClient || old.Config.Timeouts.Connect != config.Timeouts.Connect
             || old.Config.FastCgi != config.FastCgi || old.IsFastCgi != HttpHandlerFactory.IsFastCgi(config)
-            || resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address)))
+            || (fastCgi is null && resolved.Any(d => d.Address.Contains("unix:", StringComparison.OrdinalIgnoreCase) && !known.Contains(d.Address))))
         {
             (http1, fastCgi) = (Handlers.CreateHttp1(config), Handlers.CreateFastCgi(config));
             invoker = fastCgi is null ? Handlers.Create(config) : new(fastCgi);

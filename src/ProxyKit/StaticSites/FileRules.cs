@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.IO.Enumeration;
 using System.Text;
 using Microsoft.AspNetCore.StaticFiles;
@@ -9,6 +10,9 @@ internal sealed class FileRules
 {
     // What php-fpm, Apache's and nginx's usual configurations take for PHP. Behind any of it may stand what editors and administrators append.
     private static readonly string[] s_scripts = [".php", ".pht", ".phar"];
+
+    // All letters that Unicode's full case folding makes ASCII of. File systems that ignore case fold them as well: "compo\u017fer.json" opens composer.json there.
+    private static readonly SearchValues<char> s_folded = SearchValues.Create("\u017f\u212a\u00df\u1e9e\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06");
 
     private readonly SiteConfig _site;
     private readonly ValueList<string> _extensions;
@@ -45,23 +49,23 @@ internal sealed class FileRules
     {
         if (!IsServed(name))
             return null;
-        if (!Ascii.IsValid(name))
-        {
-            // File systems that ignore case do so beyond ASCII: "compoſer.json" opens composer.json there.
-            var folded = name.Normalize(NormalizationForm.FormKC);
-            if (folded != name && !IsServed(folded))
-                return null;
-        }
+        if (name.AsSpan().ContainsAny(s_folded) && !IsServed(Fold(name)))
+            return null;
         if (_types.TryGetContentType(name, out var type))
             return type;
         return isWellKnown || Matches(_site.AllowedFiles, name) ? "application/octet-stream" : null;
     }
 
+    private static string Fold(string name) => new StringBuilder(name)
+        .Replace("\u017f", "s").Replace("\u212a", "k").Replace("\u00df", "ss").Replace("\u1e9e", "ss")
+        .Replace("\ufb00", "ff").Replace("\ufb01", "fi").Replace("\ufb02", "fl").Replace("\ufb03", "ffi").Replace("\ufb04", "ffl").Replace("\ufb05", "st").Replace("\ufb06", "st")
+        .ToString();
+
     private bool IsServed(string name) =>
         !IsScriptLike(name, _extensions)
         // Windows drops a dot or a space at the end, knows streams by a colon, and short names by a tilde and a number.
         && name[^1] is not ('.' or ' ') && !name.AsSpan().ContainsAny(':', '\\')
-        && !(OperatingSystem.IsWindows() && name.Contains('~', StringComparison.Ordinal))
+        && !(OperatingSystem.IsWindows() && name.IndexOf('~', StringComparison.Ordinal) is >= 0 and var tilde && tilde + 1 < name.Length && char.IsAsciiDigit(name[tilde + 1]))
         && !Matches(_site.DeniedFiles, name)
         && (!Matches(SiteConfig.DefaultDeniedFiles, name) || Matches(_site.AllowedFiles, name));
 

@@ -9,6 +9,7 @@ internal sealed class SiteMap
     private readonly SiteConfig _site;
     private readonly FileRules _rules;
     private readonly ScriptResolver _scripts;
+    private readonly SiteRoot _scriptRoot;
     private readonly SiteRoot _root;
     private readonly bool _checksLinks;
 
@@ -21,7 +22,8 @@ internal sealed class SiteMap
         // What is here can be looked at, whatever is not to be believed on the application's side. Folders are not the resolver's business.
         var here = application with { Root = site.LocalRoot ?? application.Root, CheckScript = true, Index = "" };
         _scripts = new(here, time);
-        _root = new(here with { Extensions = [""] }, time);
+        _scriptRoot = new(here, time);
+        _root = new(here with { Extensions = [""] }, time); // links to files with any
     }
 
     /// <summary>What the path leads to.</summary>
@@ -70,7 +72,7 @@ internal sealed class SiteMap
     }
 
     private SiteTarget? Script(string name) =>
-        _root.Look(name, out var root, out var file) == FileKind.Regular ? new(Seen(new(name, "", file, root))) : null;
+        _scriptRoot.Look(name, out var root, out var file) == FileKind.Regular ? new(Seen(new(name, "", file, root))) : null;
 
     private SiteTarget? File(string text, string file)
     {

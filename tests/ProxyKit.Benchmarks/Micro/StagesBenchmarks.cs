@@ -12,7 +12,7 @@ public class StagesBenchmarks
     private static readonly string[] s_upstreams = ["http://one.test", "http://two.test"];
 
     private WebApplication _app = null!;
-    private RequestDelegate _plain = null!, _retries = null!, _hedging = null!, _affinity = null!, _passive = null!, _breaker = null!, _limits = null!;
+    private RequestDelegate _plain = null!, _retries = null!, _hedging = null!, _affinity = null!, _passive = null!, _breaker = null!, _limits = null!, _responseBuffering = null!;
 
     [GlobalSetup]
     public async Task SetUp()
@@ -35,6 +35,7 @@ public class StagesBenchmarks
             ["passive"] = r => r.WithHealthChecks(h => (h.Active.Enabled, h.Passive.Enabled) = (false, true)),
             ["breaker"] = r => r.WithCircuitBreaker(),
             ["limits"] = r => r.WithConcurrencyLimits(100),
+            ["response-buffering"] = r => r.WithResponseBuffering(),
         };
         foreach (var (name, configure) in routes)
             configure(_app.MapProxy($"/{name}/{{**path}}", s_upstreams));
@@ -43,6 +44,7 @@ public class StagesBenchmarks
         RequestDelegate Find(string name) => endpoints.Single(e => e.RoutePattern.RawText!.StartsWith($"/{name}/", StringComparison.Ordinal)).RequestDelegate!;
         (_plain, _retries, _hedging, _affinity) = (Find("plain"), Find("retries"), Find("hedging"), Find("affinity"));
         (_passive, _breaker, _limits) = (Find("passive"), Find("breaker"), Find("limits"));
+        _responseBuffering = Find("response-buffering");
     }
 
     [GlobalCleanup]
@@ -68,6 +70,9 @@ public class StagesBenchmarks
 
     [Benchmark]
     public Task ConcurrencyLimits() => RunAsync(_limits);
+
+    [Benchmark]
+    public Task ResponseBuffering() => RunAsync(_responseBuffering);
 
     private Task RunAsync(RequestDelegate proxy)
     {

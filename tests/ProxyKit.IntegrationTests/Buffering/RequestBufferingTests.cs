@@ -98,7 +98,9 @@ public sealed class RequestBufferingTests : IDisposable
         await first.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 800\r\n\r\n{new string('x', 700)}");
         await WaitForAsync(proxy, "disk", 700);
 
-        var second = await RawClient.SendAsync(proxy.Port, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+        using var late = await RawClient.ConnectAsync(proxy.Port);
+        await late.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 800\r\n\r\n");
+        var second = await late.ReadUntilAsync("\r\n\r\n");
         await first.SendAsync(new string('y', 100));
 
         Assert.Equal(503, Raw.Status(second));
@@ -265,13 +267,13 @@ public sealed class RequestBufferingTests : IDisposable
         Assert.Empty(Directory.GetFiles(ours));
         // Another process of ours, with a file that it had no time to remove.
         File.WriteAllText(Path.Combine(ours, "other-1.tmp"), "a body");
-        await using var other = RunningProgram.Start(flock, ours, "other.lock", "sh", "-c", "echo locked; sleep 600");
-        await other.WaitForAsync("locked");
+        await using (var other = RunningProgram.Start(flock, ours, "other.lock", "sh", "-c", "echo locked; sleep 600"))
+        {
+            await other.WaitForAsync("locked");
+            await using (await StartAsync(upstream.Url, route => route.WithRequestBuffering()))
+                Assert.True(File.Exists(Path.Combine(ours, "other-1.tmp")));
+        } // killed
 
-        await using (await StartAsync(upstream.Url, route => route.WithRequestBuffering()))
-            Assert.True(File.Exists(Path.Combine(ours, "other-1.tmp")));
-
-        await other.DisposeAsync(); // killed
         await using var proxy = await StartAsync(upstream.Url, route => route.WithRequestBuffering());
 
         await proxy.LoggedAsync("TempFilesCleared");

@@ -5,16 +5,17 @@ namespace ProxyKit.IntegrationTests.Php;
 /// <summary>What <c>pm.status_path</c> says.</summary>
 internal sealed record PhpFpmStatus
 {
-    /// <summary>Workers that have a connection: from its first byte until it is closed.</summary>
+    /// <summary>Workers that have a connection: from its first byte until it is closed. On kept connections php-fpm counts each request once more (see <see cref="Busy"/>).</summary>
     [JsonPropertyName("active processes")]
     public int Active { get; init; }
 
-    [JsonPropertyName("idle processes")]
-    public int Idle { get; init; }
+    /// <summary>The same, as the workers themselves say.</summary>
+    [JsonIgnore]
+    public int Busy => Processes.Count(p => p.State != "Idle");
 
-    /// <summary>Connections that have been accepted since the start.</summary>
+    /// <summary>Requests since the start; php-fpm calls them connections.</summary>
     [JsonPropertyName("accepted conn")]
-    public int Accepted { get; init; }
+    public int Requests { get; init; }
 
     /// <summary>Connections that wait for a worker (over TCP).</summary>
     [JsonPropertyName("listen queue")]
@@ -23,7 +24,7 @@ internal sealed record PhpFpmStatus
     [JsonPropertyName("processes")]
     public IReadOnlyList<PhpFpmWorker> Processes { get; init; } = [];
 
-    public override string ToString() => $"{Active} active, {Idle} idle, {Accepted} accepted: {string.Join(", ", Processes)}";
+    public override string ToString() => $"{Busy} busy, {Requests} requests: {string.Join(", ", Processes)}";
 }
 
 internal sealed record PhpFpmWorker

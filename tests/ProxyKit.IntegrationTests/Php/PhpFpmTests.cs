@@ -15,7 +15,7 @@ public class PhpFpmTests
 
         Assert.Equal("hello you", (await FastCgiAsk.GetAsync(fpm.EndPoint, Path.Combine(fpm.Root, "hello.php"), "/hello.php", "who=you")).Body);
         Assert.Equal("pong", (await FastCgiAsk.GetAsync(fpm.EndPoint, "/ping", "/ping", "")).Body);
-        Assert.Equal(2, (await fpm.UntilAsync(s => s.Accepted >= 2 && s.Active == 0)).Idle);
+        Assert.Equal(2, (await fpm.UntilAsync(s => s.Requests >= 2 && s.Busy == 0)).Processes.Count);
     }
 
     [Fact]
@@ -26,9 +26,9 @@ public class PhpFpmTests
         {
             await socket.ConnectAsync(fpm.EndPoint);
             await socket.SendAsync((byte[])[1, 1, 0, 1, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-            await fpm.UntilAsync(s => s.Active == 1);
+            await fpm.UntilAsync(s => s.Busy == 1);
         }
-        await fpm.UntilAsync(s => s.Active == 0);
+        await fpm.UntilAsync(s => s.Busy == 0);
     }
 
     [Fact]

@@ -362,6 +362,45 @@ public class RequestBufferingTests
         Assert.Equal(0, most);
     }
 
+    // FastCGI is told the length beforehand, so it has to be found out whatever is configured.
+    [Theory]
+    [InlineData(null, true, true)]
+    [InlineData(null, false, true)]
+    [InlineData(false, true, false)]
+    [InlineData(false, false, true)]
+    [InlineData(true, true, true)]
+    public async Task FastCGI_never_gets_a_body_of_unknown_length(bool? enabled, bool isKnown, bool isBuffered)
+    {
+        bool? seen = null;
+        long? announced = null;
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                var destinations = new TestDestinations();
+                destinations.Map("fastcgi://php.test:9000", _upstream.Handle);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                var route = app.MapProxy("/{**path}", "fastcgi://php.test:9000").WithFastCgi(f => (f.Root, f.CheckScript) = ("/srv", false)).WithTransforms(t => t.OnRequest(c =>
+                {
+                    seen = c.HttpContext.GetProxyContext()!.BufferedBody is not null;
+                    announced = c.Request.Content!.Headers.ContentLength;
+                    return ValueTask.CompletedTask;
+                }));
+                if (enabled is { } value)
+                    route.WithRequestBuffering(b => b.Enabled = value);
+            });
+        using HttpContent content = isKnown ? new StringContent("Hello, world") : new UnknownLength("Hello, ", "world");
+
+        Assert.Equal(200, (int)(await app.Client.PostAsync("/x.php", content)).StatusCode);
+
+        Assert.Equal((isBuffered, 12), (seen, announced));
+        Assert.Equal("Hello, world", _upstream.Last.Body);
+        AssertReturned(app);
+    }
+
     private static TestDestinations Map(IServiceCollection services, Recorder upstream)
     {
         services.AddReverseProxy();

@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Time.Testing;
 using ProxyKit.Buffering;
 
 namespace ProxyKit.Tests.Buffering;
@@ -13,6 +14,7 @@ public sealed class ResponseBufferTests : IDisposable
     private readonly Buffers _buffers = new();
     private readonly DefaultHttpContext _context = new();
     private readonly ProxyContext _proxy = (ProxyContext)RuntimeHelpers.GetUninitializedObject(typeof(ProxyContext));
+    private readonly FakeTimeProvider _time = new();
     private readonly Client _client = new();
 
     public void Dispose() => _buffers.Dispose();
@@ -286,6 +288,29 @@ public sealed class ResponseBufferTests : IDisposable
         await write;
 
         await _client.ReadAsync(10);
+    }
+
+    [Fact]
+    public async Task A_rate_that_the_upstream_asks_for_is_the_clients_and_not_the_upstreams()
+    {
+        using var buffer = Create();
+        Assert.True(buffer.TryPace(1000, _time));
+        var bytes = Buffers.Bytes(3000);
+        foreach (var piece in bytes.Chunk(500))
+            await buffer.WriteAsync(piece);
+        var finishing = buffer.FinishAsync().AsTask();
+        Assert.False(finishing.IsCompleted);
+
+        var start = _time.GetUtcNow();
+        while (!finishing.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+            await Task.Yield();
+        }
+
+        Assert.True(await finishing);
+        Assert.True(_time.GetUtcNow() - start >= TimeSpan.FromSeconds(2));
+        Assert.True((await _client.ReadAsync(3000)).AsSpan().SequenceEqual(bytes));
     }
 
     [Fact]

@@ -39,12 +39,12 @@ public sealed class FastCgiConfigTests : IDisposable
 
     [Fact]
     public async Task All_errors_are_told_at_once() =>
-        Assert.Equal(4, (await Misconfigured.JsonErrorsAsync(Settings("'Root': 'x', 'Extensions': [ '.php', 'b' ], 'Index': 'c', 'Parameters': { '': 'd' }", "fastcgi://localhost:9000"))).Count);
+        Assert.Equal(3, (await Misconfigured.JsonErrorsAsync(Settings("'Root': 'x', 'Extensions': [ '.php', 'b' ], 'Index': 'c', 'Parameters': { '': 'd' }", "fastcgi://localhost:9000"))).Count);
 
     [Fact]
     public async Task A_cluster_that_speaks_HTTP_has_no_scripts()
     {
-        var errors = await Misconfigured.JsonErrorsAsync(Settings("", "http://localhost:9000"));
+        var errors = await Misconfigured.JsonErrorsAsync(Settings("'CheckScript': true", "http://localhost:9000"));
 
         Assert.Equal("Route 'php' has FastCgi, but cluster 'php' speaks HTTP. Write fastcgi://host:9000 or fastcgi://unix:/path/to/socket for its destinations, or take FastCgi away.", Assert.Single(errors));
     }

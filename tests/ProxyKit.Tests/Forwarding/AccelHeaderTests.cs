@@ -186,7 +186,7 @@ public class AccelHeaderTests
         {
             protected override void Dispose(bool disposing)
             {
-                if (Position == size)
+                if (CanRead && Position == size)
                     read.TrySetResult(); // the exchange is over
                 base.Dispose(disposing);
             }

@@ -75,17 +75,6 @@ public class FastCgiProbeTests
         Assert.Contains(expected, error, StringComparison.Ordinal);
     }
 
-    [Theory]
-    [InlineData("fastcgi://php", "http://php:8080", "must begin with fastcgi://")]
-    [InlineData("http://app", "fastcgi://app", "must not be FastCGI")]
-    public async Task Health_is_asked_for_in_the_clusters_own_protocol(string address, string health, string expected)
-    {
-        var error = Assert.Single(await Misconfigured.JsonErrorsAsync(
-            $"{{'Clusters':{{'c':{{'Destinations':{{'d':{{'Address':'{address}','Health':'{health}'}}}},'HealthCheck':{{'Active':{{'Enabled':true,'Path':'/ping'}}}}}}}}}}"));
-
-        Assert.Contains($"destination 'd': Health '{health}' {expected}", error, StringComparison.Ordinal);
-    }
-
     private static Task<ProxyApp> StartAsync(ProbeClock clock, Func<HttpRequestMessage, HttpResponseMessage> answer, ActiveHealthCheckConfig check, Action<TestDestination>? fault = null) =>
         ProxyApp.StartAsync(
             services =>

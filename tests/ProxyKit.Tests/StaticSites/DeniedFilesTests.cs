@@ -10,7 +10,7 @@ public sealed class DeniedFilesTests(DeniedFilesTests.Fixture fixture) : IClassF
     [
         "LocalSettings.php", "wp-config.php", "wp-config.PHP", "sub/LocalSettings.php",
         "wp-config.php~", "wp-config.php.bak", "wp-config.php.swp", "wp-config.php.orig", "wp-config.php.save", "wp-config.php.1", "wp-config.php.txt", "wp-config.php_old",
-        "wp-config.phpold", "wp-config.php-dist", "wp-config.phps", "wp-config.php5", "wp-config.php7", "wp-config.phtml", "wp-config.phar", "wp-config.pht", "wp-config.php.jpg",
+        "wp-config.phpold", "wp-config.php-dist", "wp-config.phps", "wp-config.php5", "wp-config.php7", "wp-config.phtml", "wp-config.phar", "wp-config.pht", "settings.PHTML.txt", "settings.Phar.jpg", "settings.php.txt", "settings.pHp.jpg", "settings.php7.html", "settings.pHp~.css", "wp-config.php.jpg",
         "wp-config.php.", "wp-config.php ", "wp-config.php::$DATA", "wp-config.php\\x.jpg", "wp-config.txt", "LocalSettings.txt", "LocalSettings.bak", "LocalSettings.php.html",
         "copy of wp-config.php.css", "WP-CONFIG.TXT", "wp-config.PHP.JPG", "wp-config.pHp~", "lib/db.inc", "lib/db.inc.txt", "db.INC",
         ".env", ".env.local", ".env.css", ".git/config", ".git/HEAD.txt", ".svn/entries.txt", ".htaccess", ".htpasswd", ".user.ini", ".DS_Store", ".vscode/sftp.json", ".idea/x.xml",
@@ -31,7 +31,7 @@ public sealed class DeniedFilesTests(DeniedFilesTests.Fixture fixture) : IClassF
         // with something behind
         "/wp-config.php/", "/wp-config.php//", "/wp-config.php/.", "/wp-config.php/..", "/wp-config.php/x.css", "/wp-config.php/x.jpg", "/wp-config.php%2Fx.css", "/wp-config.php%5Cx.jpg",
         "/wp-config.php%20", "/wp-config.php%20/", "/wp-config.php.", "/wp-config.php..", "/wp-config.php%2E", "/wp-config.php::$DATA", "/wp-config.php%3A%3A$DATA", "/wp-config.php:x.css",
-        "/wp-config.php;x.css", "/wp-config.php;/x.css", "/wp-config.php%00", "/wp-config.php%00.jpg", "/wp-config.php%0a", "/wp-config.php%0A.css", "/wp-config.php%0d%0a", "/wp-config.php%7F",
+        "/wp-config.php;x.css", "/wp-config.php;/x.css", "/wp-config.php%0a", "/wp-config.php%0A.css", "/wp-config.php%0d%0a", "/wp-config.php%7F",
         "/wp-config.php~", "/wp-config.php%7E", "/wp-config.php~/", "/wp-config.php.bak/", "/wp-config.php.bak/x.css", "/wp-config.php?x.css", "/wp-config.txt?x=.css", "/wp-config.php#x.css",
         // by another way
         "//wp-config.php", "///wp-config.txt", "/./wp-config.txt", "/sub/../wp-config.txt", "/sub/%2e%2e/wp-config.txt", "/sub/..%2fwp-config.txt", "/sub%2f..%2fwp-config.txt",

@@ -174,7 +174,7 @@ public class SiteFilesTests
         using var elsewhere = new PhpSite().Add("lib.js").AddSecret("secret.php");
         using var site = new PhpSite().Add("index.php", "inside.css").AddSecret("secret.php", ".hidden/x.css")
             .Link("lib.js", elsewhere.PathOf("lib.js")).Link("inside-link.css", "inside.css").Link("stolen.jpg", elsewhere.PathOf("secret.php"))
-            .Link("stolen2.css", ".hidden/x.css").Link("folder", elsewhere.Root).Link("broken.css", "nowhere.css").Link("circle.css", "circle.css");
+            .Add("docs/x.txt").Link("docs/index.php", "../docs/x.txt").Link("stolen2.css", ".hidden/x.css").Link("folder", elsewhere.Root).Link("broken.css", "nowhere.css").Link("circle.css", "circle.css");
 
         await using (var app = await site.StartAsync())
         {
@@ -192,6 +192,7 @@ public class SiteFilesTests
             Assert.True((await SiteAnswer.GetAsync(app, "/inside.css")).IsFile);
             foreach (var path in (string[])["/lib.js", "/folder/lib.js", "/stolen.jpg", "/stolen2.css", "/broken.css", "/circle.css"])
                 Assert.False((await SiteAnswer.GetAsync(app, path)).IsFile, path);
+            Assert.Equal("PHP /index.php|", (await SiteAnswer.GetAsync(app, "/docs/")).Body); // a text by the name of a script
         }
     }
 

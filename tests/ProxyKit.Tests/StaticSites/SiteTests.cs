@@ -81,7 +81,8 @@ public class SiteTests
     [InlineData("/blog/wp-content/uploads/evil.php", "404 ")]
     [InlineData("/sites/default/files/x.php", "404 ")]
     // what names nothing anywhere
-    [InlineData("/x%00.php", "400 ")]
+    [InlineData("/x%0d%0a.css", "400 ")]
+    [InlineData("/x%7f.php", "400 ")]
     [InlineData("/info.php/%0aAAAA", "400 ")]
     public async Task A_path_leads_to(string target, string expected)
     {
