@@ -227,7 +227,7 @@ public sealed class BufferedResponseTests : IDisposable
     /// <summary>Waits until the upstream is read no more, for whatever reason.</summary>
     private async Task SettledAsync()
     {
-        var (bytes, since) = (-1L, 0L);
+        var (bytes, since) = (-1L, System.Diagnostics.Stopwatch.GetTimestamp());
         while (System.Diagnostics.Stopwatch.GetElapsedTime(since) < TimeSpan.FromMilliseconds(200))
         {
             if (_proxy?.ResponseBodyBytes != bytes)
