@@ -4,7 +4,6 @@ using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Forwarding;
-using ProxyKit.Forwarding;
 
 namespace ProxyKit.Buffering;
 
@@ -14,7 +13,7 @@ namespace ProxyKit.Buffering;
 /// </summary>
 /// <remarks>The real body belongs to the writer or to the drain: only the writer starts a drain, and only the drain ends itself.</remarks>
 internal sealed partial class ResponseBuffer(
-    HttpContext context, ProxyContext proxy, IHttpResponseBodyFeature inner, ResponseBufferingConfig config, BufferingServices services, TimeProvider time) : IDisposable
+    HttpContext context, ProxyContext proxy, IHttpResponseBodyFeature inner, ResponseBufferingConfig config, BufferingServices services) : IDisposable
 {
     private readonly Lock _lock = new();
     private PipeWriter _client = inner.Writer;
@@ -43,15 +42,15 @@ internal sealed partial class ResponseBuffer(
         Ended,
     }
 
-    /// <summary>Whether this response may wait here for its client, as its headers stand.</summary>
-    public bool Buffers => proxy.AllowsResponseBuffering ?? !IsStream(context.Response.ContentType);
+    /// <summary>Whether this response may wait here for its client.</summary>
+    public bool IsBuffered => _way >= Way.Through;
 
     /// <summary>Why the drain has failed; null also when the client has gone.</summary>
     public Exception? Error { get; private set; }
 
     /// <summary>Waits until the client has taken what waits for it.</summary>
     /// <returns>Whether it has.</returns>
-    public ValueTask<bool> FinishAsync() => _scratch.IsEmpty && !_isPaced && _drain.IsCompleted ? new(_way != Way.Ended) : new(AwaitDrainAsync());
+    public ValueTask<bool> FinishAsync() => _scratch.IsEmpty && _drain.IsCompleted ? new(_way != Way.Ended) : new(AwaitDrainAsync());
 
     /// <summary>What waits is not handed on any more.</summary>
     public Task DropAsync()
@@ -72,8 +71,7 @@ internal sealed partial class ResponseBuffer(
 
     private async Task<bool> AwaitDrainAsync()
     {
-        // The server flushes what is in its own pipe, and no more.
-        if (!_scratch.IsEmpty || _isPaced)
+        if (!_scratch.IsEmpty)
             await FlushAsync();
         await _drain;
         return _way != Way.Ended;

@@ -14,7 +14,7 @@ internal sealed class ResponseBuffering(RequestDelegate next, ResponseBufferingC
     {
         var proxy = context.Features.Get<ProxyContext>()!;
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
-        using var buffer = new ResponseBuffer(context, proxy, body, config, services.Buffering, services.Clocks.Time);
+        using var buffer = new ResponseBuffer(context, proxy, body, config, services.Buffering);
         context.Features.Set<IHttpResponseBodyFeature>(buffer);
         try
         {

@@ -152,7 +152,7 @@ internal static class ResponseBody
         try
         {
             var flush = writer.FlushAsync(token);
-            var result = flush.IsCompleted || writer is not ResponseBuffer { Buffers: true } ? await flush : await SuspendAsync(flush, clock);
+            var result = flush.IsCompleted || writer is not ResponseBuffer { IsBuffered: true } ? await flush : await SuspendAsync(flush, clock);
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
             if (result.IsCompleted)

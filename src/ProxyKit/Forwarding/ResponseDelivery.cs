@@ -1,7 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
-using ProxyKit.Buffering;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
@@ -20,7 +19,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
                 context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
             try
             {
-                if (proxy.ResponseRate == 0 || context.Features.Get<IHttpResponseBodyFeature>() is ResponseBuffer { Buffers: true })
+                if (proxy.ResponseRate == 0)
                     await ResponseBody.CopyAsync(response, context, proxy, clock);
                 else
                     await PacedStream.RunAsync(context, proxy.ResponseRate, time, clock, () => ResponseBody.CopyAsync(response, context, proxy, clock).AsTask());

@@ -1,12 +1,17 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using ProxyKit.Benchmarks.Load;
 using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.SlowClients;
 
 /// <summary>What the slow clients and the fast one saw; times in milliseconds, <c>Elapsed</c> in seconds.</summary>
-internal sealed record SlowLoadResult(int Served, int Refused, int Broken, int Fast, int Answered, double P50, double P99, double Elapsed);
+internal sealed record SlowLoadResult(int Served, int Refused, int Broken, int Fast, int Answered, double P50, double P99, double Elapsed)
+{
+    /// <summary>The most connections that slowhttptest held at once.</summary>
+    public int Held { get; init; }
+}
 
 /// <summary>One target under one kind of slow clients.</summary>
 internal sealed record ExperimentResult(SlowLoadResult Load, Samples Samples, double CpuSeconds);
@@ -15,7 +20,7 @@ internal sealed record ExperimentResult(SlowLoadResult Load, Samples Samples, do
 /// A php-fpm and a proxy of their own for each run, so that nothing is left over from the one before: no worker that is still held, no memory.
 /// The proxy is warm when it begins.
 /// </summary>
-internal sealed class Experiment(Workspace workspace, SlowClientsOptions options)
+internal sealed partial class Experiment(Workspace workspace, SlowClientsOptions options)
 {
     private readonly PhpSite _site = new(workspace.Folder, options.Size);
 
@@ -78,14 +83,18 @@ internal sealed class Experiment(Workspace workspace, SlowClientsOptions options
             _ => ["-X", "-n", "1", "-z", "32", "-w", "512", "-y", "1024", "-u", Url(target, PhpSite.Download)],
         };
         var seconds = Math.Ceiling(options.AttackSeconds);
-        string[] common = ["-c", $"{options.Clients}", "-r", $"{Math.Max(1, options.Clients / 4)}", "-l", Invariant(seconds), "-p", "3", "-v", "0"];
+        string[] common = ["-c", $"{options.Clients}", "-r", $"{Math.Max(1, options.Clients / 4)}", "-l", Invariant(seconds), "-p", "3", "-v", "1"];
         var attacking = Tool.RunAsync(program, [.. kind, .. common], cancellation);
         var load = await RunAsync(target, [Url(target, PhpSite.Hello)], clients: 0, rate: 0, cut: seconds, cancellation);
         var (_, output, error) = await attacking;
-        if (!output.Contains("Exit status", StringComparison.OrdinalIgnoreCase))
+        if (!output.Contains("Exit status", StringComparison.Ordinal))
             throw new LoadException($"slowhttptest did not run to its end:\n{output}\n{error}");
-        return load;
+        return load with { Held = Connected().Matches(output).Max(match => int.Parse(match.Groups[1].ValueSpan)) };
     }
 
     private static string Invariant(double number) => number.ToString(CultureInfo.InvariantCulture);
+
+    // Once a second, in colour.
+    [GeneratedRegex(@"connected:\s*(?:\x1b\[[\d;]*m\s*)*(\d+)")]
+    private static partial Regex Connected();
 }

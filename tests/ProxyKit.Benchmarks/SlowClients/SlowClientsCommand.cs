@@ -41,7 +41,7 @@ internal static class SlowClientsCommand
     private static string[] Head(string run) =>
     [
         "target",
-        .. IsAttack(run) ? Array.Empty<string>() : ["served", "refused", "broken", "worker-s each"],
+        .. IsAttack(run) ? ["held"] : (string[])["served", "refused", "broken", "worker-s each"],
         "fast OK", "fast p50 ms", "fast p99 ms", "worker-busy s", "all busy %", "memory MB", "temp MB", "CPU s", "seconds",
     ];
 
@@ -51,8 +51,8 @@ internal static class SlowClientsCommand
         return
         [
             SlowClientsOptions.ShortName(target),
-            .. IsAttack(run) ? Array.Empty<string>() :
-                [$"{load.Served}/{clients}", $"{load.Refused}", $"{load.Broken}", load.Served == 0 ? "" : Number(samples.BusySeconds / load.Served, 3)],
+            .. IsAttack(run) ? [$"{load.Held}"] :
+                (string[])[$"{load.Served}/{clients}", $"{load.Refused}", $"{load.Broken}", load.Served == 0 ? "" : Number(samples.BusySeconds / load.Served, 3)],
             $"{load.Answered}/{load.Fast}", Number(load.P50, 0), Number(load.P99, 0),
             Number(samples.BusySeconds, 1), Number(samples.AllBusyPercent, 0),
             $"{Number(samples.MemoryBefore / 1e6, 0)} to {Number(samples.MemoryPeak / 1e6, 0)}", Number(samples.DiskPeak / 1e6, 0),

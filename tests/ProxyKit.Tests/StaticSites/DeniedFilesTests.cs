@@ -10,7 +10,7 @@ public sealed class DeniedFilesTests(DeniedFilesTests.Fixture fixture) : IClassF
     [
         "LocalSettings.php", "wp-config.php", "wp-config.PHP", "sub/LocalSettings.php",
         "wp-config.php~", "wp-config.php.bak", "wp-config.php.swp", "wp-config.php.orig", "wp-config.php.save", "wp-config.php.1", "wp-config.php.txt", "wp-config.php_old",
-        "wp-config.phpold", "wp-config.php-dist", "wp-config.phps", "wp-config.php5", "wp-config.php7", "wp-config.phtml", "wp-config.phar", "wp-config.pht", "wp-config.PHTML.txt", "wp-config.Phar.jpg", "wp-config.php.jpg",
+        "wp-config.phpold", "wp-config.php-dist", "wp-config.phps", "wp-config.php5", "wp-config.php7", "wp-config.phtml", "wp-config.phar", "wp-config.pht", "settings.PHTML.txt", "settings.Phar.jpg", "settings.php.txt", "settings.pHp.jpg", "settings.php7.html", "settings.pHp~.css", "wp-config.php.jpg",
         "wp-config.php.", "wp-config.php ", "wp-config.php::$DATA", "wp-config.php\\x.jpg", "wp-config.txt", "LocalSettings.txt", "LocalSettings.bak", "LocalSettings.php.html",
         "copy of wp-config.php.css", "WP-CONFIG.TXT", "wp-config.PHP.JPG", "wp-config.pHp~", "lib/db.inc", "lib/db.inc.txt", "db.INC",
         ".env", ".env.local", ".env.css", ".git/config", ".git/HEAD.txt", ".svn/entries.txt", ".htaccess", ".htpasswd", ".user.ini", ".DS_Store", ".vscode/sftp.json", ".idea/x.xml",
