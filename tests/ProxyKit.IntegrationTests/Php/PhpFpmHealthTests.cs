@@ -20,7 +20,8 @@ public class PhpFpmHealthTests
                 h.Active.Path = path;
                 h.Active.Query = query;
                 h.Active.ExpectedBody = body;
-                h.Active.Interval = h.Active.IntervalWhenDown = TimeSpan.FromMilliseconds(50);
+                h.Active.Interval = TimeSpan.FromMilliseconds(50);
+                h.Active.IntervalWhenDown = h.Active.Interval;
                 h.Active.Fall = 1;
                 h.Active.StartupWait = TimeSpan.FromSeconds(20);
             }));
