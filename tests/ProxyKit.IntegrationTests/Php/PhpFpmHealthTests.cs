@@ -11,12 +11,13 @@ public class PhpFpmHealthTests
     [InlineData("/status", "json", "\"process manager\":\"static\"")]
     public async Task Its_pages_answer_and_one_that_has_died_gets_no_requests(string path, string? query, string body)
     {
-        await using var one = (await PhpFpm.StartAsync()).With("a.php", "<?php echo 'one';");
-        await using var two = (await PhpFpm.StartAsync(o => o.IsTcp = true)).With("a.php", "<?php echo 'two';");
+        await using var one = (await PhpFpm.StartAsync(o => o.StatusIsInPool = true)).With("a.php", "<?php echo 'one';");
+        await using var two = (await PhpFpm.StartAsync(o => o.IsTcp = o.StatusIsInPool = true)).With("a.php", "<?php echo 'two';");
         await using var app = await KestrelApp.StartProxyAsync(one.Address, route => route
             .WithDestination(two.Address, _ => { })
             .WithHealthChecks(h =>
             {
+                h.Active.Probe = HealthProbe.Http;
                 h.Active.Path = path;
                 h.Active.Query = query;
                 h.Active.ExpectedBody = body;
@@ -36,6 +37,9 @@ public class PhpFpmHealthTests
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
         while (control.GetDestinations("/{**path}").Count(d => d.ActiveHealth == DestinationHealth.Healthy) != healthy)
-            await Task.Delay(20, limit.Token);
+        {
+            Assert.False(limit.IsCancellationRequested, string.Join("; ", control.GetDestinations("/{**path}").Select(d => $"{d.Name} {d.ActiveHealth} {d.ProbeFailure}")));
+            await Task.Delay(20, CancellationToken.None);
+        }
     }
 }
