@@ -29,7 +29,7 @@ public class PhpFpmHealthTests
         var control = app.Services.GetRequiredService<IProxyControl>();
         await UntilAsync(control, 2);
 
-        await two.DisposeAsync();
+        await two.StopAsync();
         await UntilAsync(control, 1);
     }
 
