@@ -25,7 +25,7 @@ public class FpmFaultTests
         await fpm.StopAsync();
         for (var i = 0; i < 3; i++)
             Assert.Equal(HttpStatusCode.BadGateway, (await client.GetAsync("/hello.php")).StatusCode);
-        var line = proxy.Logs.GetSnapshot().Last(r => r.Id.Id == 2).Message;
+        var line = proxy.Logs.GetSnapshot().Last(r => r is { Category: "ProxyKit", Id.Id: 2 }).Message;
         Assert.Contains(tcp ? "Connection refused" : "socket /", line, StringComparison.Ordinal);
         await fpm.StartAgainAsync();
         Assert.Equal("hello", await client.GetStringAsync("/hello.php"));
