@@ -31,8 +31,8 @@ internal static class ProcessUsage
     public static long FileBytes(int process, string folder)
     {
         var files = new Dictionary<string, long>(); // by name: one that is open twice takes its space once
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true }))
-            files[file.FullName] = file.Length; // not opened: .NET's pipes for debuggers are among them, and opening one waits for a debugger
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
+            files[file.FullName] = file.Exists ? file.Length : 0; // not opened: .NET's pipes for debuggers are among them, and opening one waits for a debugger
         foreach (var id in Tree(process))
             AddDeletedFiles(files, $"/proc/{id}/fd", folder + Path.DirectorySeparatorChar);
         return files.Values.Sum();
