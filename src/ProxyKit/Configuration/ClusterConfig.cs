@@ -123,6 +123,6 @@ public sealed record TimeoutConfig
     /// <summary>Between two reads or writes of a body or an upgraded connection, in either direction. Default: 100 s. YARP: <c>ActivityTimeout</c>.</summary>
     public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(100);
 
-    /// <summary>The whole request up to the last byte of its response; upgraded connections are free of it. Default: infinite. YARP: a route's <c>Timeout</c>.</summary>
+    /// <summary>The whole request up to the last byte of its response, with response buffering up to the upstream's last; upgraded connections are free of it. Default: infinite. YARP: a route's <c>Timeout</c>.</summary>
     public TimeSpan Total { get; init; } = Timeout.InfiniteTimeSpan;
 }

@@ -11,6 +11,8 @@ internal sealed class FastCgiContent(FastCgiExchange exchange) : HttpContent
 
     protected override Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) => Task.FromResult<Stream>(Open());
 
+    protected override Stream CreateContentReadStream(CancellationToken cancellationToken) => Open();
+
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => Open().CopyToAsync(stream);
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken) => Open().CopyToAsync(stream, cancellationToken);

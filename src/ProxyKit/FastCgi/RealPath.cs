@@ -6,36 +6,47 @@ internal static class RealPath
     // As Linux has it; more is a circle.
     private const int MaxLinks = 40;
 
+    private static readonly char[] s_separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
+
     /// <summary>The path without links, or null if they lead nowhere. It need not exist.</summary>
     public static string? Of(string path)
     {
-        var links = 0;
-        path = Path.GetFullPath(path);
-        var end = Path.GetPathRoot(path)!.Length;
-        while (end < path.Length)
+        var parts = new Stack<string>();
+        var resolved = Enter(Path.GetFullPath(path), "", parts);
+        for (var links = 0; parts.TryPop(out var part);)
         {
-            var next = path.IndexOf(Path.DirectorySeparatorChar, end + 1);
-            next = next < 0 ? path.Length : next;
+            if (part == ".")
+                continue;
+            if (part == "..")
+            {
+                // Above what a link leads to, not above the link: so it is not taken out beforehand.
+                resolved = Path.GetDirectoryName(resolved) ?? resolved;
+                continue;
+            }
+            var next = Path.Combine(resolved, part);
             string? target;
             try
             {
-                target = new FileInfo(path[..next]).LinkTarget;
+                target = new FileInfo(next).LinkTarget;
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 return null;
             }
-            if (target is null)
-            {
-                end = next;
-                continue;
-            }
-            if (++links > MaxLinks)
+            if (target is not null && ++links > MaxLinks)
                 return null;
             // A target begins where its link is, or at the root; what it passes through may be links again.
-            path = Path.GetFullPath(target + path[next..], Path.GetDirectoryName(path[..next])!);
-            end = Path.GetPathRoot(path)!.Length;
+            resolved = target is null ? next : Enter(target, resolved, parts);
         }
-        return path;
+        return resolved;
+    }
+
+    // Puts the path's parts before those that are left, and says where they begin.
+    private static string Enter(string path, string from, Stack<string> parts)
+    {
+        var root = Path.GetPathRoot(path)!;
+        foreach (var part in path[root.Length..].Split(s_separators, StringSplitOptions.RemoveEmptyEntries).Reverse())
+            parts.Push(part);
+        return root.Length > 0 ? root : from;
     }
 }

@@ -35,7 +35,7 @@ internal sealed class HttpProbe(ActiveHealthCheckConfig config) : Probe
         if (target.IsFastCgi)
             request.Options.Set(FastCgiHandler.Parameters, [new("SCRIPT_NAME", config.Path!), new("SCRIPT_FILENAME", config.Path!)]);
 
-        using var own = target.IsFastCgi ? cluster.Handlers.Create(OwnConnections(model.Config)) : null;
+        using var own = target.IsFastCgi && cluster.Handlers.CreateFastCgi(OwnConnections(model.Config)) is { } connections ? new HttpMessageInvoker(connections) : null;
         using var response = await (own ?? model.Invoker).SendAsync(request, cancellationToken);
         if (!_expected.Contains((int)response.StatusCode))
             return new($"status {(int)response.StatusCode}, expected {config.ExpectedStatus}", "status");

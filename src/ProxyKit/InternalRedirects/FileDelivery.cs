@@ -85,7 +85,7 @@ internal sealed class FileDelivery(InternalLocations locations, ResponseDelivery
     {
         var modified = new DateTimeOffset(file.LastWriteTimeUtc);
         var tag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{file.LastWriteTimeUtc.Ticks:x}-{file.Length:x}\""));
-        // What is no regular file (a pipe, a device) has no length either, and is never opened.
+        // Where nobody can tell a pipe from a file: it has no length, and is never opened.
         return file.Length == 0
             ? TypedResults.Bytes(ReadOnlyMemory<byte>.Empty, type, lastModified: modified, entityTag: tag)
             : TypedResults.PhysicalFile(file.FullName, type, lastModified: modified, entityTag: tag, enableRangeProcessing: true);

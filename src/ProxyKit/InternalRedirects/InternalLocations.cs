@@ -1,4 +1,5 @@
 using ProxyKit.Configuration;
+using ProxyKit.FastCgi;
 
 namespace ProxyKit.InternalRedirects;
 
@@ -6,7 +7,7 @@ namespace ProxyKit.InternalRedirects;
 internal sealed class InternalLocations(RouteConfig route, ContentFiles files)
 {
     private readonly (string Prefix, string Folder)[] _redirects =
-        [.. route.InternalRedirects.Select(r => (r.Key.TrimEnd('/') + '/', files.Resolve(r.Value))).OrderByDescending(r => r.Item1.Length)];
+        [.. route.InternalRedirects.Select(r => (r.Key.TrimEnd('/') + '/', files.Resolve(r.Value).TrimEnd('/'))).OrderByDescending(r => r.Item1.Length)];
 
     private readonly string[] _sendFile = [.. route.SendFile.Select(folder => files.Resolve(folder).TrimEnd('/'))];
 
@@ -52,7 +53,6 @@ internal sealed class InternalLocations(RouteConfig route, ContentFiles files)
         if (RealPath.Of(folder) is not { } root || RealPath.Of(folder + path) is not { } real
             || !real.StartsWith(root + '/', StringComparison.Ordinal) || InternalPath.IsHidden(real[root.Length..]))
             return (null, "that leads out of its folder");
-        var file = new FileInfo(real);
-        return file.Exists ? (file, "") : (null, "there is no such file");
+        return FileKinds.Of(real) == FileKind.Regular ? (new(real), "") : (null, "there is no such file");
     }
 }

@@ -28,7 +28,7 @@ public class FastCgiBenchmarks
     public async Task<int> Exchange()
     {
         using var response = await _invoker.SendAsync(_request, default);
-        var body = response.Content.ReadAsStream();
+        var body = await response.Content.ReadAsStreamAsync();
         var length = 0;
         while (await body.ReadAsync(_buffer) is > 0 and var read)
             length += read;

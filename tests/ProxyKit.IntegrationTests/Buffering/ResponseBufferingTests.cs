@@ -10,6 +10,8 @@ using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Buffering;
 
+using Wire = ProxyKit.IntegrationTests.Protocols.Wire;
+
 /// <summary>Slow clients on real connections: the upstream does not notice them.</summary>
 public sealed class ResponseBufferingTests : IDisposable
 {

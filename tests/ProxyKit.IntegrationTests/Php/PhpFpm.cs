@@ -44,7 +44,7 @@ internal sealed class PhpFpm : IAsyncDisposable
 
     private string LogPath => Path.Combine(_folder, "fpm.log");
 
-    private EndPoint StatusEndPoint => new UnixDomainSocketEndPoint(Path.Combine(_folder, "status.sock"));
+    private EndPoint StatusEndPoint => _options.StatusIsInPool ? EndPoint : new UnixDomainSocketEndPoint(Path.Combine(_folder, "status.sock"));
 
     public static Task<PhpFpm> StartAsync() => StartAsync(static _ => { });
 
@@ -169,7 +169,7 @@ internal sealed class PhpFpm : IAsyncDisposable
             pm.max_children = {_options.Workers}
             pm.max_requests = {_options.MaxRequests}
             pm.status_path = /status
-            pm.status_listen = {Path.Combine(_folder, "status.sock")}
+            {(_options.StatusIsInPool ? "" : $"pm.status_listen = {Path.Combine(_folder, "status.sock")}")}
             ping.path = /ping
             request_terminate_timeout = {_options.TerminateTimeout.TotalSeconds.ToString(CultureInfo.InvariantCulture)}
             security.limit_extensions = {_options.LimitExtensions}

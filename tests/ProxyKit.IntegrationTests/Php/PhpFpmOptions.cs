@@ -21,6 +21,9 @@ internal sealed class PhpFpmOptions
     /// <summary><c>request_terminate_timeout</c>; 0 is never.</summary>
     public TimeSpan TerminateTimeout { get; set; }
 
+    /// <summary>Whether the pool's own workers answer for the status page, as they do in most installations.</summary>
+    public bool StatusIsInPool { get; set; }
+
     /// <summary>Settings of php.ini.</summary>
     public Dictionary<string, string> Ini { get; } = [];
 }

@@ -236,14 +236,13 @@ public sealed class InternalRedirectTests : IDisposable
             await mkfifo.WaitForExitAsync();
         await using var app = await _site.StartAsync();
 
-        foreach (var name in new[] { "empty.txt", "pipe.txt" })
-        {
-            _site.Answering("X-Accel-Redirect", "/protected/" + name);
-            var response = await app.Client.GetAsync("/");
-            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-            Assert.Equal(0, response.Content.Headers.ContentLength);
-            Assert.Equal("text/plain", response.Content.Headers.ContentType!.ToString());
-        }
+        _site.Answering("X-Accel-Redirect", "/protected/empty.txt");
+        var response = await app.Client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal(0, response.Content.Headers.ContentLength);
+        Assert.Equal("text/plain", response.Content.Headers.ContentType!.ToString());
+        _site.Answering("X-Accel-Redirect", "/protected/pipe.txt");
+        Assert.Equal(HttpStatusCode.NotFound, (await app.Client.GetAsync("/")).StatusCode);
     }
 
     [Fact]
