@@ -53,7 +53,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             if (string.IsNullOrEmpty(route.ClusterId))
                 errors.Add($"{where} names no cluster: ClusterId is required.");
             else if (UnknownCluster(route.ClusterId) is { } unknown)
-                errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: http://{route.ClusterId}." : "")}");
+                errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: {DestinationAddress.Suggest(route.ClusterId, route.FastCgi is not null)}." : "")}");
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);

@@ -76,6 +76,13 @@ internal sealed record DestinationAddress(bool IsHttps, bool IsFastCgi, string A
         return true;
     }
 
+    /// <summary>By its scheme, whether or not the rest is in order.</summary>
+    public static bool SpeaksFastCgi(string address) => address.StartsWith("fastcgi:", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What may have been meant by an address without a scheme: <c>unix:/run/app.sock</c> as in nginx, <c>unix//run/app.sock</c> as in Caddy, a socket's path.</summary>
+    public static string Suggest(string address, bool isFastCgi) =>
+        $"{(isFastCgi ? "fastcgi" : "http")}://{(address.StartsWith("unix//", StringComparison.OrdinalIgnoreCase) ? $"unix:{address[5..]}" : address[0] == '/' ? $"unix:{address}" : address)}";
+
     private static readonly System.Buffers.SearchValues<char> s_controls =
         System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 33).Select(c => (char)c), '\u007f']);
 }

@@ -146,7 +146,7 @@ internal sealed class ProxyConfigManager(
         ];
         errors.AddRange(codeRoutes.Routes.SelectMany(r => r.Builder.Errors));
         errors.AddRange(codeRoutes.Routes.Where(r => r.Builder.OwnCluster is { Destinations.Count: 0 })
-            .Select(r => $"Route '{r.Builder.Route.RouteId}' has no destination: MapProxy takes addresses such as http://localhost:5001, or the name of a cluster."));
+            .Select(r => $"Route '{r.Builder.Route.RouteId}' has no destination: {(r.Builder.Route.FastCgi is null ? "MapProxy takes addresses such as http://localhost:5001" : "it takes addresses such as fastcgi://unix:/run/php/php-fpm.sock")}, or the name of a cluster."));
         errors.AddRange(configs.SelectMany(c => c.Errors));
         errors.AddRange(validator.Validate(routes, clusters, codeRoutes.Routes.Select(r => r.Builder.OwnCluster?.ClusterId).OfType<string>()));
         if (errors.Count == 0)

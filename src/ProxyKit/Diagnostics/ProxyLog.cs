@@ -53,13 +53,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
         _ => Innermost(exception),
     };
 
-    private static string? Innermost(Exception? exception)
-    {
-        while (exception?.InnerException is { } inner)
-            exception = inner;
-        // It may quote what a peer sent.
-        return exception is null ? null : RequestGuard.WithoutControls(exception.Message);
-    }
+    private static string? Innermost(Exception? exception) => exception is null ? null : UpstreamException.Cause(exception);
 
     [LoggerMessage(1, LogLevel.Information, "Route {RouteId}: {Method} request refused with {StatusCode}: {Reason}", EventName = "RequestRejected")]
     private partial void RequestRejected(string routeId, string method, int statusCode, string reason);

@@ -8,12 +8,12 @@ internal static class FastCgiConnectionValidator
 
     public static void Validate(string where, ClusterConfig cluster, List<string> errors)
     {
-        var fastCgi = cluster.Destinations.FirstOrDefault(d => IsFastCgi(d.Address));
-        if (fastCgi is not null && cluster.Destinations.FirstOrDefault(d => !IsFastCgi(d.Address)) is { } http)
+        var fastCgi = cluster.Destinations.FirstOrDefault(d => DestinationAddress.SpeaksFastCgi(d.Address));
+        if (fastCgi is not null && cluster.Destinations.FirstOrDefault(d => !DestinationAddress.SpeaksFastCgi(d.Address)) is { } http)
             errors.Add($"{where}: the destinations '{fastCgi.Address}' and '{http.Address}' do not go together: all destinations of a cluster speak FastCGI, or none does.");
         foreach (var destination in cluster.Destinations)
         {
-            if (destination.Health is { } health && IsFastCgi(health) != IsFastCgi(destination.Address))
+            if (destination.Health is { } health && DestinationAddress.SpeaksFastCgi(health) != DestinationAddress.SpeaksFastCgi(destination.Address))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{health}' and Address '{destination.Address}' must both be fastcgi:// or neither.");
         }
         if (fastCgi is not null)
@@ -52,6 +52,4 @@ internal static class FastCgiConnectionValidator
         if (cluster.HttpClient != new HttpClientConfig())
             errors.Add($"{where}: HttpClient is for destinations that speak HTTP. Connections to FastCGI applications are set in FastCgi: HttpClient.MaxConnectionsPerServer is FastCgi.MaxConnections there.");
     }
-
-    private static bool IsFastCgi(string address) => address.StartsWith("fastcgi:", StringComparison.OrdinalIgnoreCase);
 }

@@ -16,11 +16,12 @@ internal static class FastCgiValidator
         if (route.FastCgi is not { } site)
             return;
         var own = clusters.Where(c => IsNamed(route, c.ClusterId)).ToArray();
-        if (own.Length > 0 && !own.Any(HttpHandlerFactory.IsFastCgi))
-            errors.Add($"{where} has FastCgi, but cluster '{own[0].ClusterId}' speaks HTTP. Write fastcgi://host:9000 or fastcgi://unix:/path/to/socket for its destinations, or take FastCgi away.");
+        // What is no address at all has been said of the cluster.
+        if (!own.Any(HttpHandlerFactory.IsFastCgi) && own.FirstOrDefault(c => c.Destinations.Any(d => DestinationAddress.TryParse(d.Address, out _))) is { } http)
+            errors.Add($"{where} has FastCgi, but cluster '{http.ClusterId}' speaks HTTP. Write fastcgi://host:9000 or fastcgi://unix:/path/to/socket for its destinations, or take FastCgi away.");
 
         where += ": FastCgi";
-        ValidateRoot(where, site, isElsewhere: route.Site is { Enabled: true, LocalRoot: not null }, errors);
+        ValidateRoot(where, site, route.Site is { Enabled: true } files ? files : null, errors);
         var bad = site.Extensions.Where(e => e.Length < 2 || e[0] != '.' || e.AsSpan().ContainsAny('/', '\\')).ToArray();
         foreach (var extension in bad)
             errors.Add($"{where}: Extensions: '{extension}' is not the end of a file's name. It begins with a dot, such as .php.");
@@ -42,9 +43,10 @@ internal static class FastCgiValidator
 
     private static bool IsNamed(RouteConfig route, string clusterId) =>
         clusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)
+        || clusterId.Equals(route.Mirror?.ClusterId, StringComparison.OrdinalIgnoreCase)
         || (route.Split is { } split && split.Clusters.Any(c => c.ClusterId.Equals(clusterId, StringComparison.OrdinalIgnoreCase)));
 
-    private static void ValidateRoot(string where, FastCgiConfig site, bool isElsewhere, List<string> errors)
+    private static void ValidateRoot(string where, FastCgiConfig site, SiteConfig? files, List<string> errors)
     {
         if (!site.CheckScript && site.ResolveRoot)
             errors.Add($"{where}: ResolveRoot needs the files that CheckScript: false says are not here.");
@@ -54,8 +56,8 @@ internal static class FastCgiValidator
             return;
         if (!IsAbsolute(root) || root.AsSpan().IndexOfAnyInRange('\0', '\u001f') >= 0)
             errors.Add($"{where}: Root '{root}' is not an absolute path, such as /var/www/html.");
-        else if (site.CheckScript && !isElsewhere && !Directory.Exists(root))
-            errors.Add($"{where}: there is no folder '{root}' (Root). If the application runs on another machine, or sees its files elsewhere, set CheckScript to false; then scripts are not looked for.");
+        else if (site.CheckScript && files?.LocalRoot is null && !Directory.Exists(root))
+            errors.Add($"{where}: {(File.Exists(root) ? $"'{root}' (Root) is a file, not a folder." : $"there is no folder '{root}' (Root).")} If the application runs on another machine, or sees its files elsewhere, {(files is null ? "set CheckScript to false; then scripts are not looked for." : "say in Site.LocalRoot where they are here.")}");
     }
 
     private static bool IsAbsolute(string root) =>

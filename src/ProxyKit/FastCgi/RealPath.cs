@@ -41,6 +41,13 @@ internal static class RealPath
         return resolved;
     }
 
+    /// <summary>What of a real path is below a real folder, with a separator in front; null if it is not below it.</summary>
+    public static string? Below(string folder, string path)
+    {
+        folder = folder.TrimEnd(s_separators);
+        return path.Length > folder.Length && path[folder.Length] == Path.DirectorySeparatorChar && path.StartsWith(folder, StringComparison.Ordinal) ? path[folder.Length..] : null;
+    }
+
     // Puts the path's parts before those that are left, and says where they begin.
     private static string Enter(string path, string from, Stack<string> parts)
     {

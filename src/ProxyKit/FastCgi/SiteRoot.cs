@@ -47,9 +47,7 @@ internal sealed class SiteRoot
 
     private bool StaysWithin(string file)
     {
-        var real = RealPath.Of(file);
-        var root = RealRoot();
-        if (real is null || !real.StartsWith(root, StringComparison.Ordinal) || (real.Length > root.Length && real[root.Length] is not ('/' or '\\') && root[^1] is not ('/' or '\\')))
+        if (RealPath.Of(file) is not { } real || RealPath.Below(RealRoot(), real) is null)
             return false;
         foreach (var extension in _site.Extensions.AsSpan())
         {

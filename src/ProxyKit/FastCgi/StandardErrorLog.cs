@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Logging;
 
@@ -17,9 +18,8 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
 
     private readonly string _path = path.Length > MaxPath ? path[..MaxPath] + "…" : path;
 
-    private readonly byte[]? _line = level != LogLevel.None && logger.IsEnabled(level) ? new byte[MaxLine] : null;
-    private int _length;
-    private bool _isCut;
+    // Grows to MaxLength at most: php-fpm puts all messages of a request into one line, and each of them counts.
+    private readonly ArrayBufferWriter<byte>? _line = level != LogLevel.None && logger.IsEnabled(level) ? new(512) : null;
     private long _kept, _dropped;
     private bool _ended;
 
@@ -34,7 +34,7 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
         while (!text.IsEmpty)
         {
             var end = text.IndexOf((byte)'\n');
-            Append(end < 0 ? text : text[..end]);
+            _line.Write(end < 0 ? text : text[..end]);
             if (end < 0)
                 return;
             EndLine();
@@ -52,24 +52,15 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
             Truncated(logger, level, destination, _path, _dropped);
     }
 
-    private void Append(ReadOnlySpan<byte> text)
-    {
-        var length = Math.Min(text.Length, MaxLine - _length);
-        text[..length].CopyTo(_line.AsSpan(_length));
-        _length += length;
-        _isCut |= length < text.Length;
-    }
-
     private void EndLine()
     {
-        var text = Encoding.UTF8.GetString(_line.AsSpan(0, _length)).Trim();
-        if (_isCut)
-            text += "…";
-        (_length, _isCut) = (0, false);
+        var text = Encoding.UTF8.GetString(_line!.WrittenSpan).Trim();
+        _line.ResetWrittenCount();
         while (text.Length > 0)
         {
             var next = text.IndexOf(PhpSeparator, StringComparison.Ordinal);
-            var line = Printable(next < 0 ? text : text[..next]);
+            var line = next < 0 ? text : text[..next];
+            line = Printable(line.Length > MaxLine ? line[..MaxLine] + "…" : line);
             Line(logger, level, destination, _path, line);
             text = next < 0 ? "" : text[(next + 2)..];
         }

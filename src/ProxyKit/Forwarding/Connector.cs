@@ -88,7 +88,7 @@ internal sealed class Connector(DestinationAddress target, TimeSpan timeout, Tim
             if (e.SocketErrorCode == SocketError.WouldBlock)
                 return null;
             var isName = e.SocketErrorCode is SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData or SocketError.NoRecovery;
-            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, $"{e.Message} ({Name})", e);
+            throw new UpstreamException(isName ? ProxyError.NameResolution : ProxyError.Connect, FailureClass.NothingSent, Reason(e), e);
         }
         catch
         {
@@ -96,6 +96,15 @@ internal sealed class Connector(DestinationAddress target, TimeSpan timeout, Tim
             throw;
         }
     }
+
+    // .NET has no word for a socket that is not there, and takes one for addresses.
+    private string Reason(SocketException exception) => (target.UnixSocketPath, exception.SocketErrorCode) switch
+    {
+        ({ } path, SocketError.AddressNotAvailable) => $"there is no socket {path}: does the application run, and listen there?",
+        ({ } path, SocketError.AccessDenied) => $"this process's user may not write to the socket {path}, or not enter a folder on the way to it",
+        ({ } path, SocketError.ConnectionRefused) => $"nobody listens at the socket {path}",
+        _ => $"{exception.Message} ({Name})",
+    };
 
     private static EndPoint EndPointOf(DestinationAddress target)
     {

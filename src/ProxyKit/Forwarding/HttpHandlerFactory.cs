@@ -68,13 +68,13 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
     }
 
     /// <summary>Whether the cluster speaks FastCGI; validation has seen that all its destinations do, or none.</summary>
-    public static bool IsFastCgi(ClusterConfig cluster) => cluster.Destinations.Count > 0 && cluster.Destinations[0].Address.StartsWith("fastcgi:", StringComparison.OrdinalIgnoreCase);
+    public static bool IsFastCgi(ClusterConfig cluster) => cluster.Destinations.Count > 0 && DestinationAddress.SpeaksFastCgi(cluster.Destinations[0].Address);
 
     /// <summary>Opens a connection and closes it: whether somebody listens.</summary>
     public virtual async Task TryConnectAsync(DestinationAddress address, CancellationToken cancellationToken)
     {
-        var (host, port) = address.HostAndPort;
-        using var socket = await ConnectAsync(new DnsEndPoint(host.Trim('[', ']'), port), cancellationToken);
+        // Whoever asks has a limit of their own.
+        using var socket = await new Connector(address, Timeout.InfiniteTimeSpan, time).ConnectAsync(cancellationToken);
     }
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken) =>

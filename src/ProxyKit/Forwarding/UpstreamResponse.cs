@@ -51,4 +51,12 @@ internal sealed class UpstreamException(ProxyError error, FailureClass failureCl
 
     /// <summary>What the client gets, where that does not follow from the error.</summary>
     public int? Status { get; init; }
+
+    /// <summary>What a log says of an exception: the message at its bottom, unless one of ours on the way says more. Without controls, as it may quote what a peer sent.</summary>
+    public static string Cause(Exception exception)
+    {
+        while (exception is not UpstreamException && exception.InnerException is { } inner)
+            exception = inner;
+        return RequestGuard.WithoutControls(exception.Message);
+    }
 }

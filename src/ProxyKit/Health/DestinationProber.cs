@@ -81,7 +81,7 @@ internal sealed class DestinationProber : IDisposable
         }
         catch (Exception e) when (e is not OutOfMemoryException)
         {
-            return new(RequestGuard.WithoutControls(e.GetBaseException().Message), "connection");
+            return new(UpstreamException.Cause(e), "connection");
         }
     }
 

@@ -51,7 +51,7 @@ internal sealed class InternalLocations(RouteConfig route, ContentFiles files)
             return (null, "hidden files are not sent");
         // Links are followed, but only to what is below the folder: whoever may write to it could hand out any file otherwise.
         if (RealPath.Of(folder) is not { } root || RealPath.Of(folder + path) is not { } real
-            || !real.StartsWith(root + '/', StringComparison.Ordinal) || InternalPath.IsHidden(real[root.Length..]))
+            || RealPath.Below(root, real) is not { } below || InternalPath.IsHidden(below))
             return (null, "that leads out of its folder");
         return FileKinds.Of(real) == FileKind.Regular ? (new(real), "") : (null, "there is no such file");
     }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Diagnostics;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Pipeline;
 using ProxyKit.Transforms;
@@ -15,6 +16,7 @@ namespace ProxyKit.Mirroring;
 internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConfig config, Cluster shadow, ForwarderServices services)
 {
     private readonly RequestPreparer _preparer = new(route, RouteTransforms.Compile(route.Transforms), services.Options, services.TrustedPeers);
+    private readonly CgiSite _site = new(route, services);
     private readonly MirrorSender _sender = new(route, config, shadow, services);
 
     public Task InvokeAsync(HttpContext context)
@@ -46,7 +48,7 @@ internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConf
         try
         {
             var copy = new PreparedRequest();
-            if (_preparer.Prepare(context, copy) is not null || copy.Upgrade is not null)
+            if (_preparer.Prepare(context, copy) is not null || copy.Upgrade is not null || (shadow.Model!.IsFastCgi && _site.Prepare(context, copy) is not null))
                 return null;
             ProxyTracing.Inject(Activity.Current, copy.Headers);
             copy.Headers.Remove("Expect"); // the client has been told already

@@ -12,12 +12,14 @@ internal sealed class SiteMap
     private readonly SiteRoot _scriptRoot;
     private readonly SiteRoot _root;
     private readonly bool _checksLinks;
+    private readonly SiteTarget _nothing;
 
     public SiteMap(FastCgiConfig application, SiteConfig site, TimeProvider time)
     {
         _application = application;
         _site = site;
         _rules = new(site, application.Extensions);
+        _nothing = new(Refusal: site.FrontController.Length > 0 ? $"a path that leads to nothing, and there is no front controller {site.FrontController}" : "a path that leads to nothing");
         _checksLinks = application.SymbolicLinks == SymbolicLinkPolicy.WithinRoot;
         // What is here can be looked at, whatever is not to be believed on the application's side. Folders are not the resolver's business.
         var here = application with { Root = site.LocalRoot ?? application.Root, CheckScript = true, Index = "" };
@@ -42,7 +44,7 @@ internal sealed class SiteMap
     }
 
     /// <summary>What answers for what is not there.</summary>
-    public SiteTarget FrontController => _site.FrontController.Length > 0 && Script("/" + _site.FrontController) is { } script ? script : new(Refusal: "a path that leads to nothing");
+    public SiteTarget FrontController => _site.FrontController.Length > 0 && Script("/" + _site.FrontController) is { } script ? script : _nothing;
 
     private SiteTarget? OnDisk(string text, bool isRead)
     {
@@ -99,7 +101,7 @@ internal sealed class SiteMap
     }
 
     // The root's own path may have folders that begin with a dot.
-    private string BelowRoot(string real) => real[Math.Min(real.Length, (RealPath.Of(_site.LocalRoot ?? _application.Root!) ?? "").Length)..].Replace('\\', '/');
+    private string BelowRoot(string real) => (RealPath.Below(RealPath.Of(_site.LocalRoot ?? _application.Root!) ?? "", real) ?? real).Replace('\\', '/');
 
     // The application may see the site in another place.
     private Script Seen(Script script) =>

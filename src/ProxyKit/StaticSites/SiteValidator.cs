@@ -1,4 +1,5 @@
 using Microsoft.Net.Http.Headers;
+using ProxyKit.Transforms;
 
 namespace ProxyKit.StaticSites;
 
@@ -13,6 +14,10 @@ internal static class SiteValidator
         ValidateRoot(where, route, site, errors);
         if (site.FrontController.Length > 0 && !IsRelative(site.FrontController))
             errors.Add($"{where}: FrontController '{site.FrontController}' is not a script below the root, such as index.php or public/index.php; empty for none.");
+        else if (site.FrontController.Length > 0 && route.FastCgi is { Extensions: { Count: > 0 } extensions } && !extensions.Any(e => site.FrontController.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
+            errors.Add($"{where}: FrontController '{site.FrontController}' is not a script: FastCgi.Extensions are {string.Join(", ", extensions)}. Empty for none.");
+        if (route.Transforms.Any(t => t is PathPrefixTransform or PathRemovePrefixTransform or PathSetTransform or PathPatternTransform))
+            errors.Add($"{where}: transforms of the path do not go with it, because files and scripts are found by the path that the client sent. What stands before the pattern's catch-all is taken off anyway: /blog of /blog/{{**path}}, or app.MapGroup(\"/blog\").MapPhp(…).");
         foreach (var index in site.IndexFiles.Where(index => !IsName(index)))
             errors.Add($"{where}: IndexFiles: '{index}' is not the name of a file, such as index.php.");
         foreach (var path in site.NoScriptPaths.Where(path => path.Length < 3 || path[0] != '/' || path[^1] != '/' || !IsRelative(path.Trim('/'))))

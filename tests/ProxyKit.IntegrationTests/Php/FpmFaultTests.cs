@@ -25,6 +25,8 @@ public class FpmFaultTests
         await fpm.StopAsync();
         for (var i = 0; i < 3; i++)
             Assert.Equal(HttpStatusCode.BadGateway, (await client.GetAsync("/hello.php")).StatusCode);
+        var line = proxy.Logs.GetSnapshot().Last(r => r.Id.Id == 2).Message;
+        Assert.Contains(tcp ? "Connection refused" : "socket /", line, StringComparison.Ordinal);
         await fpm.StartAgainAsync();
         Assert.Equal("hello", await client.GetStringAsync("/hello.php"));
     }

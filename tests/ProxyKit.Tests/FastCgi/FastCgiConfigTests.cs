@@ -49,6 +49,18 @@ public sealed class FastCgiConfigTests : IDisposable
         Assert.Equal("Route 'php' has FastCgi, but cluster 'php' speaks HTTP. Write fastcgi://host:9000 or fastcgi://unix:/path/to/socket for its destinations, or take FastCgi away.", Assert.Single(errors));
     }
 
+    [Theory]
+    [InlineData("127.0.0.1:9000", "fastcgi://127.0.0.1:9000")]
+    [InlineData("unix:/run/php.sock", "fastcgi://unix:/run/php.sock")]
+    [InlineData("unix//run/php.sock", "fastcgi://unix:/run/php.sock")]
+    [InlineData("/run/php.sock", "fastcgi://unix:/run/php.sock")]
+    public async Task An_address_as_other_servers_write_it_is_told_how_it_is_written_here(string address, string meant)
+    {
+        var exception = await Assert.ThrowsAsync<ProxyConfigurationException>(() => ProxyApp.StartAsync(s => s.AddReverseProxy(), a => a.MapPhp(_site.Root, address)));
+
+        Assert.Contains($"it needs a scheme: {meant}.", exception.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_cluster_that_takes_a_share_may_speak_it()
     {

@@ -30,6 +30,17 @@ public class StandardErrorTests
     }
 
     [Fact]
+    public async Task Long_messages_that_php_fpm_joins_are_cut_one_by_one()
+    {
+        var messages = new[] { 'a', 'b', 'c' }.Select(c => "PHP message: " + new string(c, 6000)).ToArray();
+        using var app = FastCgiApp.Answering([.. Error(string.Join("; ", messages) + "; PHP message: last"), .. s_hello]);
+
+        await app.GetTextAsync();
+
+        Assert.Equal([.. messages.Select(m => $"FastCGI app, /index.php: {m[..4096]}…"), "FastCGI app, /index.php: PHP message: last"], Lines(app));
+    }
+
+    [Fact]
     public async Task Nothing_in_a_line_fools_who_reads_the_log()
     {
         using var app = FastCgiApp.Answering([.. Error("a\rb\u001b[31mc\0d\u0085e\u2028f\u202eg\tü\n"), .. s_hello]);

@@ -75,6 +75,29 @@ public class MirrorTests
     }
 
     [Fact]
+    public async Task A_shadow_that_speaks_FastCGI_is_told_the_script()
+    {
+        using var site = new FastCgi.SiteFolder("x.php");
+        var told = new TaskCompletionSource<HttpRequestMessage>(TaskCreationOptions.RunContinuationsAsynchronously);
+        _destinations.Map("fastcgi://shadow.test", request =>
+        {
+            told.TrySetResult(request);
+            return new(HttpStatusCode.OK);
+        });
+        await using var app = await StartAsync(route: r => r.WithFastCgi(site.Root), shadow: c => c.To("fastcgi://shadow.test"));
+
+        await app.Client.GetAsync("/nope.php"); // the shadow's 404 is nobody's
+        await app.Client.GetAsync("/x.php/info");
+
+        var request = await told.Task.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.True(request.Options.TryGetValue(FastCgiHandler.Parameters, out var parameters));
+        Assert.Contains(new("SCRIPT_FILENAME", site["x.php"]), parameters);
+        Assert.Contains(new("PATH_INFO", "/info"), parameters);
+        await app.MirroredAsync(1);
+        Assert.Single(app.Mirrored);
+    }
+
+    [Fact]
     public async Task A_chunked_body_is_mirrored_whole()
     {
         await using var app = await StartAsync();

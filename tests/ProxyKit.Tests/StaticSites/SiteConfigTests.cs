@@ -158,6 +158,22 @@ public class SiteConfigTests
     }
 
     [Fact]
+    public async Task What_would_have_no_effect_is_refused()
+    {
+        using var site = new PhpSite();
+        foreach (var (step, expected) in new (Action<ProxyRouteBuilder>, string)[]
+        {
+            (r => r.WithTransforms(t => t.RemovePathPrefix("/blog")), "transforms of the path do not go with it"),
+            (r => r.WithTransforms(t => t.SetPath("/index.php")), "transforms of the path do not go with it"),
+            (r => r.WithSite(s => s.FrontController = "index.html"), "FrontController 'index.html' is not a script: FastCgi.Extensions are .php"),
+        })
+        {
+            var error = await Assert.ThrowsAsync<ProxyConfigurationException>(() => site.StartAsync(step));
+            Assert.Contains($"Site: {expected}", Assert.Single(error.Errors), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public async Task Another_place_for_php_and_resolved_links_exclude_each_other()
     {
         using var site = new PhpSite();
