@@ -31,7 +31,8 @@ internal sealed class CgiSite
             if (CgiPath.Decode(prepared.Path, out var path) is { } problem)
                 return problem;
             if (_scripts.Find(path) is not { } found)
-                return new(404, $"the path {path.Text}, which names no script {(_site.CheckScript ? "that is" : "to look for")} below {_site.Root}");
+                // As it would be sent: what is decoded may turn the text of a log around.
+                return new(404, $"the path {prepared.Path}, which names no script {(_site.CheckScript ? "that is" : "to look for")} below {_site.Root}");
             script = found;
         }
         prepared.Cgi = _parameters.Of(context, prepared, script);

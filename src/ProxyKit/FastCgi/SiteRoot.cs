@@ -23,10 +23,10 @@ internal sealed class SiteRoot
 
     /// <summary>
     /// Whether a segment names the same thing everywhere. A backslash is a separator in Windows, where names also lose dots and spaces at their ends, and a colon opens a
-    /// stream of the file.
+    /// stream of the file. It also gives a long name a second one of eight letters there, such as <c>WP-CON~1</c>.
     /// </summary>
     public bool CanName(ReadOnlySpan<char> segment) =>
-        !segment.Contains('\\') && !(_isWindows && (segment.Contains(':') || segment[^1] is '.' or ' '));
+        !segment.Contains('\\') && !(_isWindows && (segment.Contains(':') || segment[^1] is '.' or ' ' || IsShortName(segment)));
 
     /// <summary>Looks for the file of a script's name, unless the site is to be believed.</summary>
     public FileKind Look(string name, out string root, out string file)
@@ -41,6 +41,9 @@ internal sealed class SiteRoot
 
     /// <summary>A path below a root.</summary>
     public static string Join(string root, string path) => root.EndsWith('/') ? string.Concat(root.AsSpan(0, root.Length - 1), path) : root + path;
+
+    private static bool IsShortName(ReadOnlySpan<char> segment) =>
+        segment.IndexOf('~') is >= 0 and var tilde && tilde + 1 < segment.Length && char.IsAsciiDigit(segment[tilde + 1]);
 
     private bool StaysWithin(string file)
     {

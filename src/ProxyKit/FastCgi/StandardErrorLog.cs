@@ -13,6 +13,11 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
     /// <summary>Stands between messages that php-fpm has put into one line.</summary>
     private const string PhpSeparator = "; PHP message: ";
 
+    /// <summary>So much of a path stands in each line; its length is the client's choice, and the number of lines the script's.</summary>
+    private const int MaxPath = 256;
+
+    private readonly string _path = path.Length > MaxPath ? path[..MaxPath] + "…" : path;
+
     // Grows to MaxLength at most: php-fpm puts all messages of a request into one line, and each of them counts.
     private readonly ArrayBufferWriter<byte>? _line = level != LogLevel.None && logger.IsEnabled(level) ? new(512) : null;
     private long _kept, _dropped;
@@ -44,7 +49,7 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
             return;
         EndLine();
         if (_dropped > 0)
-            Truncated(logger, level, destination, path, _dropped);
+            Truncated(logger, level, destination, _path, _dropped);
     }
 
     private void EndLine()
@@ -56,13 +61,13 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
             var next = text.IndexOf(PhpSeparator, StringComparison.Ordinal);
             var line = next < 0 ? text : text[..next];
             line = Printable(line.Length > MaxLine ? line[..MaxLine] + "…" : line);
-            Line(logger, level, destination, path, line);
+            Line(logger, level, destination, _path, line);
             text = next < 0 ? "" : text[(next + 2)..];
         }
     }
 
     /// <summary>A log is read in terminals and by programs that take lines apart: no control, no line separator, nothing that turns the text around.</summary>
-    private static string Printable(string text)
+    public static string Printable(string text)
     {
         foreach (var c in text)
         {

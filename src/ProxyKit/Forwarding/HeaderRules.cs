@@ -45,6 +45,7 @@ internal static class HeaderRules
         .Concat(new[]
         {
             "Forwarded", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For", "X-Original-Host", "X-Original-Proto", "X-Original-Prefix",
+            "Client-IP", "Forwarded-For", // the first that many a PHP application looks at
             "X-Client-Cert", "X-Client-IP", "X-Cluster-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP",
             "X-Sendfile-Type", "X-Accel-Mapping", // Rack maps files to answer with by them (CVE-2025-61780)
         }.Select(name => (Name: name, Rule: HeaderRule.Forwarding)))

@@ -8,14 +8,28 @@ internal sealed class AssetCaching(TimeSpan maxAge)
 {
     private static readonly SearchValues<char> s_hexDigits = SearchValues.Create("0123456789abcdefABCDEF");
 
-    private readonly string _asset = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}");
-    private readonly string _versioned = maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"public, max-age={(long)maxAge.TotalSeconds}, immutable");
+    private readonly string _asset = Kept("public", maxAge), _versioned = Kept("public", maxAge, ", immutable");
+    private readonly string _private = Kept("private", maxAge), _privateVersioned = Kept("private", maxAge, ", immutable");
 
     /// <param name="contentType">The file's.</param>
     /// <param name="name">The file's.</param>
     /// <param name="query">The request's, with its question mark.</param>
-    public string For(string contentType, string name, string query) =>
-        !IsAsset(contentType) ? "no-cache" : HasVersion(query) || HasHash(name) ? _versioned : _asset;
+    /// <param name="isPrivate">Whether it is given to a user who is signed in, and perhaps to nobody else.</param>
+    public string For(string contentType, string name, string query, bool isPrivate)
+    {
+        if (!IsAsset(contentType))
+            return "no-cache";
+        return (HasVersion(query) || HasHash(name), isPrivate) switch
+        {
+            (true, true) => _privateVersioned,
+            (true, false) => _versioned,
+            (false, true) => _private,
+            (false, false) => _asset,
+        };
+    }
+
+    private static string Kept(string by, TimeSpan maxAge, string more = "") =>
+        maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"{by}, max-age={(long)maxAge.TotalSeconds}{more}");
 
     private static bool IsAsset(string contentType) =>
         contentType.StartsWith("image/", StringComparison.Ordinal) || contentType.StartsWith("font/", StringComparison.Ordinal)

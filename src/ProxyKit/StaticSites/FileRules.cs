@@ -49,14 +49,15 @@ internal sealed class FileRules
     {
         if (!IsServed(name))
             return null;
-        if (name.AsSpan().ContainsAny(s_folded) && !IsServed(Fold(name)))
+        if (Folded(name) is { } folded && !IsServed(folded))
             return null;
         if (_types.TryGetContentType(name, out var type))
             return type;
         return isWellKnown || Matches(_site.AllowedFiles, name) ? "application/octet-stream" : null;
     }
 
-    private static string Fold(string name) => new StringBuilder(name)
+    /// <summary>What a file system that ignores case may take a name or a path for; null for itself.</summary>
+    public static string? Folded(string name) => !name.AsSpan().ContainsAny(s_folded) ? null : new StringBuilder(name)
         .Replace("\u017f", "s").Replace("\u212a", "k").Replace("\u00df", "ss").Replace("\u1e9e", "ss")
         .Replace("\ufb00", "ff").Replace("\ufb01", "fi").Replace("\ufb02", "fl").Replace("\ufb03", "ffi").Replace("\ufb04", "ffl").Replace("\ufb05", "st").Replace("\ufb06", "st")
         .ToString();

@@ -10,6 +10,7 @@ namespace ProxyKit.StaticSites;
 internal sealed class Site
 {
     private readonly RequestDelegate _next;
+    private readonly RouteConfig _route;
     private readonly ForwarderServices _services;
     private readonly SiteMap _map;
     private readonly SiteFiles _files;
@@ -19,14 +20,21 @@ internal sealed class Site
     {
         var transforms = RouteTransforms.Compile(route.Transforms);
         _next = next;
+        _route = route;
         _services = services;
         _errors = new(route, transforms, services);
         _map = new(route.FastCgi!, site, services.Clocks.Time);
         _files = new(site, transforms);
     }
 
-    // What stands before the pattern's catch-all is where the site is, as if it were mapped with app.Map("/blog", …).
-    public Task InvokeAsync(HttpContext context) => RoutePrefix.Length(context) is > 0 and var length ? BelowAsync(context, length) : RunAsync(context);
+    public Task InvokeAsync(HttpContext context)
+    {
+        // As the forwarder does, where files never get to; and before anything is taken off the path.
+        if (RequestGuard.Check(context, context.Features.Get<IHttpRequestFeature>()!.RawTarget, _route, _services.Options) is { } rejection)
+            return RejectAsync(context, rejection);
+        // What stands before the pattern's catch-all is where the site is, as if it were mapped with app.Map("/blog", …).
+        return RoutePrefix.Length(context) is > 0 and var length ? BelowAsync(context, length) : RunAsync(context);
+    }
 
     private async Task BelowAsync(HttpContext context, int length)
     {

@@ -26,7 +26,9 @@ internal sealed class SiteFiles(SiteConfig site, RouteTransforms transforms)
     public async Task SendAsync(HttpContext context, ProxyContext proxy, FileStream file, string contentType)
     {
         var response = context.Response;
-        response.Headers.CacheControl = _caching.For(contentType, Path.GetFileName(file.Name), context.Request.QueryString.Value ?? "");
+        // A shared cache would hand out what was meant for one (RFC 9111 §3.5).
+        var isPrivate = context.User.Identity is { IsAuthenticated: true };
+        response.Headers.CacheControl = _caching.For(contentType, Path.GetFileName(file.Name), context.Request.QueryString.Value ?? "", isPrivate);
         response.Headers.XContentTypeOptions = "nosniff";
         if (transforms.Response.Length + transforms.ResponseDelegates.Length > 0)
             response.OnStarting(() => TransformAsync(context));

@@ -107,7 +107,9 @@ internal sealed class SiteMap
     private Script Seen(Script script) =>
         _site.LocalRoot is null ? script : script with { Root = _application.Root, FileName = SiteRoot.Join(_application.Root!.TrimEnd('/'), script.Name) };
 
-    private bool RunsScripts(string path)
+    private bool RunsScripts(string path) => RunsScriptsIn(path) && (FileRules.Folded(path) is not { } folded || RunsScriptsIn(folded));
+
+    private bool RunsScriptsIn(string path)
     {
         foreach (var folder in _site.NoScriptPaths.AsSpan())
         {

@@ -31,8 +31,8 @@ internal static class ProcessUsage
     public static long FileBytes(int process, string folder)
     {
         var files = new Dictionary<string, long>(); // by name: one that is open twice takes its space once
-        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true }))
-            files[file.FullName] = LengthOf(file.FullName);
+        foreach (var file in new DirectoryInfo(folder).EnumerateFiles("*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = 0 }))
+            files[file.FullName] = file.Exists ? file.Length : 0; // not opened: .NET's pipes for debuggers are among them, and opening one waits for a debugger
         foreach (var id in Tree(process))
             AddDeletedFiles(files, $"/proc/{id}/fd", folder + Path.DirectorySeparatorChar);
         return files.Values.Sum();
@@ -77,13 +77,13 @@ internal static class ProcessUsage
     {
         try
         {
-            // Opened, because below /proc a name is a link to what it stands for, deleted or not.
+            // Opened, because below /proc a name is a link to what it stands for, deleted though it is.
             using var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             return RandomAccess.GetLength(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
         {
-            return 0; // closed meanwhile, or a socket
+            return 0; // closed meanwhile
         }
     }
 

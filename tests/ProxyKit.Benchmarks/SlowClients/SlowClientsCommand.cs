@@ -8,6 +8,8 @@ internal static class SlowClientsCommand
 {
     public static async Task<int> RunAsync(string[] args)
     {
+        // A .NET proxy locks its temporary files against other .NET programs; we only ask for their length.
+        AppContext.SetSwitch("System.IO.DisableFileLocking", true);
         if (args is ["--help" or "--list", ..])
         {
             Console.WriteLine(SlowClientsOptions.Usage);

@@ -12,6 +12,18 @@ public sealed class CgiSiteTests : IDisposable
 
     public void Dispose() => _site.Dispose();
 
+    [Fact]
+    public async Task The_log_shows_a_path_as_it_was_written()
+    {
+        await using var app = await CgiApp.StartAsync(_site.Root);
+
+        await app.GetAsync("/%E2%80%AEgpj.php/%E2%80%A8x");
+
+        var line = Assert.Single(app.Proxy.Logs.GetSnapshot(), record => record.Id.Name == "RequestRejected").Message;
+        Assert.Contains("/%E2%80%AEgpj.php/%E2%80%A8x", line);
+        Assert.DoesNotContain(line, c => c > '~');
+    }
+
     [Theory]
     [InlineData("/x.php", 200)]
     [InlineData("/x.php/info", 200)]

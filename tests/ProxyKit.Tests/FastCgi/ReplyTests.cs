@@ -66,6 +66,18 @@ public class ReplyTests
         await app.FailsAsync(HttpRequestError.InvalidResponse);
     }
 
+    [Fact]
+    public async Task What_is_refused_is_repeated_in_part_and_without_what_terminals_obey()
+    {
+        using var app = FastCgiApp.Answering(Answer($"Status: \u009b31m{new string('x', 60_000)}\r\n\r\nhi"));
+
+        var message = (await app.FailsAsync(HttpRequestError.InvalidResponse)).Message;
+
+        Assert.InRange(message.Length, 1, 400);
+        Assert.DoesNotContain('\u009b', message);
+        Assert.Contains(" 31mxxx", message);
+    }
+
     [Theory]
     [InlineData("X: a\rSet-Cookie: b=2\r\n\r\n")] // a bare CR
     [InlineData("X: a\r\r\n\r\n")]

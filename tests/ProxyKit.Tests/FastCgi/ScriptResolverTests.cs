@@ -162,6 +162,8 @@ public sealed class ScriptResolverTests : IDisposable
     [InlineData("/admin::$INDEX_ALLOCATION/x.php")]
     [InlineData("/C:/x.php")]
     [InlineData("/..%5Cx.php")]
+    [InlineData("/WP-CON~1/uploads/x.php")] // a name of eight letters that Windows gives each file as well
+    [InlineData("/uploads/EVIL~12.PHP")]
     public void A_site_on_Windows_has_no_other_names_for_its_folders(string path) =>
         Assert.Null(Find(path, site => site with { CheckScript = false, Root = @"C:\site" }));
 

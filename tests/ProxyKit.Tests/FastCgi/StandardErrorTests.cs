@@ -51,6 +51,17 @@ public class StandardErrorTests
     }
 
     [Fact]
+    public async Task Many_lines_do_not_repeat_a_long_path()
+    {
+        using var app = FastCgiApp.Answering([.. Error("one\ntwo\n"), .. s_hello]);
+
+        using var response = await app.SendAsync(new(HttpMethod.Get, "http://localhost/index.php/" + new string('a', 8000)));
+        await response.Content.ReadAsStringAsync();
+
+        Assert.Equal([$"FastCGI app, /index.php/{new string('a', 245)}…: one", $"FastCGI app, /index.php/{new string('a', 245)}…: two"], Lines(app));
+    }
+
+    [Fact]
     public async Task The_level_is_configured()
     {
         foreach (var (level, lines) in new[] { (LogLevel.Information, 1), (LogLevel.None, 0) })

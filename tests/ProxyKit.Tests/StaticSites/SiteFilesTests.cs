@@ -61,6 +61,21 @@ public class SiteFilesTests
         Assert.Equal(versioned, (await SiteAnswer.GetAsync(app, "/style.css?ver=1"))["Cache-Control"]);
     }
 
+    // RFC 9111 §3.5: "public" would let a cache that many share keep what was given to one.
+    [Theory]
+    [InlineData("/style.css", "private, max-age=31536000")]
+    [InlineData("/style.css?ver=1", "private, max-age=31536000, immutable")]
+    [InlineData("/page.html", "no-cache")]
+    public async Task What_a_user_was_given_after_signing_in_is_not_for_shared_caches(string target, string expected)
+    {
+        using var site = new PhpSite().Add("style.css", "page.html");
+        await using var app = await site.StartAsync();
+
+        var answer = await SiteAnswer.GetAsync(app, target, configure: r => r.HttpContext.User = new(new System.Security.Claims.ClaimsIdentity("Cookies")));
+
+        Assert.Equal((200, expected), (answer.Status, answer["Cache-Control"]));
+    }
+
     [Fact]
     public async Task A_file_has_validators_and_answers_conditions()
     {

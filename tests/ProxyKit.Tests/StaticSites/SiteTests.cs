@@ -14,7 +14,7 @@ public class SiteTests
         "index.php", "style.css", "app.js", "photo.jpg", "readme.html", "robots.txt", "name with space.txt", "über.txt", "100%.txt", "a%2Fb.txt", "feed.xml",
         "info.php", "docs/index.html", "docs/style.css", "wp-admin/index.php", "wp-admin/css/a.css", "UPPER.PHP", "both/index.php", "both/index.html",
         "wp-content/uploads/pic.jpg", "wp-content/uploads/evil.php", "wp-content/uploads/evil.jpg", "wp-content/uploads/index.php", "wp-content/uploads/index.html",
-        "blog/wp-content/uploads/evil.php", "sites/default/files/x.php", "folder.php/index.html", "folder.php/a.css",
+        "blog/wp-content/uploads/evil.php", "wp-content/upload\u017f/evil.php", "sites/default/files/x.php", "folder.php/index.html", "folder.php/a.css",
         ".well-known/acme-challenge/token", ".well-known/security.txt", ".well-known/carddav.php", "a.php.d/b.css", "jquery.min.js",
     ];
 
@@ -79,6 +79,7 @@ public class SiteTests
     [InlineData("/wp-content/uploads/evil.php/x", "404 ")]
     [InlineData("/wp-content/uploads/index.php", "404 ")]
     [InlineData("/blog/wp-content/uploads/evil.php", "404 ")]
+    [InlineData("/wp-content/upload%C5%BF/evil.php", "404 ")] // where the file system ignores case, a long s is an s
     [InlineData("/sites/default/files/x.php", "404 ")]
     // what names nothing anywhere
     [InlineData("/x%0d%0a.css", "400 ")]

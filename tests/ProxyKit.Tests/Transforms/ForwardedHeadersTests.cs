@@ -46,7 +46,7 @@ public class ForwardedHeadersTests
 
     public static readonly TheoryData<string> Claims = new(
         "X-Forwarded-Prefix", "X-Forwarded-Server", "x-forwarded-user", "X-Forwarded", "X_Forwarded_For", "x_real.ip", "True-Client-IP", "CF-Connecting-IP", "X-Real-IP", "X-Original-URL", "X-Rewrite-URL", "X-Original-For",
-        "X-Original-Host", "X-Original-Proto", "X-Original-Prefix", "X-Client-Cert");
+        "X-Original-Host", "X-Original-Proto", "X-Original-Prefix", "X-Client-Cert", "Client-IP", "Forwarded-For");
 
     [Theory]
     [MemberData(nameof(Claims))]
