@@ -16,6 +16,23 @@ public sealed class MiddlewareAroundTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Theory]
+    [InlineData(true, 10_000)]
+    [InlineData(true, 300_000)]
+    [InlineData(false, 10_000)]
+    [InlineData(false, 300_000)]
+    public async Task What_broke_off_is_not_kept_by_the_output_cache(bool isBuffered, int breaksOffAfter)
+    {
+        var bytes = Buffers.Bytes(500_000);
+        var upstream = Map(bytes).ResetAfter(breaksOffAfter).Times(1);
+        await using var app = await StartAsync(services => services.AddOutputCache(), app => app.UseOutputCache(), route => route.WithResponseBuffering(b => b.Enabled = isBuffered).CacheOutput());
+        await Assert.ThrowsAnyAsync<Exception>(() => app.Client.GetByteArrayAsync("/", TestContext.Current.CancellationToken));
+
+        Assert.True((await app.Client.GetByteArrayAsync("/", TestContext.Current.CancellationToken)).AsSpan().SequenceEqual(bytes));
+        Assert.True((await app.Client.GetByteArrayAsync("/", TestContext.Current.CancellationToken)).AsSpan().SequenceEqual(bytes));
+        Assert.Equal(2, upstream.Requests);
+    }
+
+    [Theory]
     [InlineData(true, 10)]
     [InlineData(true, 500_000)]
     [InlineData(false, 10)]
