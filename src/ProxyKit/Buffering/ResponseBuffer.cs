@@ -74,9 +74,19 @@ internal sealed partial class ResponseBuffer(
 
     private async Task<bool> AwaitDrainAsync()
     {
-        if (!_scratch.IsEmpty)
-            await FlushAsync();
+        Exception? failure = null;
+        try
+        {
+            if (!_scratch.IsEmpty)
+                await FlushAsync();
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
         await _drain;
+        if (failure is not null)
+            (Error, _way) = (Error ?? failure, Way.Ended);
         return _way != Way.Ended;
     }
 
