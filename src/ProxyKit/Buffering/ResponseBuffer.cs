@@ -45,6 +45,9 @@ internal sealed partial class ResponseBuffer(
     /// <summary>Whether this response may wait here for its client.</summary>
     public bool IsBuffered => _way >= Way.Through;
 
+    /// <summary>Whether the real body is a stream that a middleware has put in the server's place.</summary>
+    public bool IsOverStream => inner is StreamResponseBodyFeature;
+
     /// <summary>Why the drain has failed; null also when the client has gone.</summary>
     public Exception? Error { get; private set; }
 
@@ -71,9 +74,19 @@ internal sealed partial class ResponseBuffer(
 
     private async Task<bool> AwaitDrainAsync()
     {
-        if (!_scratch.IsEmpty)
-            await FlushAsync();
+        Exception? failure = null;
+        try
+        {
+            if (!_scratch.IsEmpty)
+                await FlushAsync();
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
         await _drain;
+        if (failure is not null)
+            (Error, _way) = (Error ?? failure, Way.Ended);
         return _way != Way.Ended;
     }
 

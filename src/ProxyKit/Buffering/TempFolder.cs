@@ -37,9 +37,9 @@ internal static class TempFolder
             {
                 file = new FileStream(path, TempFiles.Options(FileMode.CreateNew, deleteOnClose: true));
             }
-            catch (IOException) when (tries < 3 && File.Exists(path))
+            catch (IOException) when (tries < 3)
             {
-                continue;
+                continue; // who clears up may have it open between its making and its lock, and is about to remove it
             }
             // Who clears up may have come between the file's making and its lock; then its name is gone.
             if (File.Exists(path))

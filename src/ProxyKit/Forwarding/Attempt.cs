@@ -58,16 +58,16 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
     /// <summary>Frees what the attempt holds. The request's pipe is not read any more once this is done.</summary>
     public ValueTask EndAsync()
     {
-        // A hedge's loser is ended by whoever comes first, Polly or the request's own end.
-        if (Interlocked.Exchange(ref _ended, 1) != 0)
-            return ValueTask.CompletedTask;
-        Response?.Dispose();
-        Destination?.EndRequest();
-        ProxyTracing.Stop(this);
-        if (Body is not { Completion.IsCompleted: false } body)
-            return ValueTask.CompletedTask;
-        Clock.CancelExchange();
-        return new(IgnoreAsync(body.Completion!));
+        // A hedge's loser is ended by whoever comes first, Polly or the request's own end; who comes second waits as well, or what the body is read from may be gone too early.
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            Response?.Dispose();
+            Destination?.EndRequest();
+            ProxyTracing.Stop(this);
+            if (Body is { Completion.IsCompleted: false })
+                Clock.CancelExchange();
+        }
+        return Body is { Completion: { IsCompleted: false } sending } ? new(IgnoreAsync(sending)) : ValueTask.CompletedTask;
     }
 
     private static async Task IgnoreAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

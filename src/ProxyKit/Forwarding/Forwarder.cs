@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.ObjectPool;
 using ProxyKit.FastCgi;
 using ProxyKit.InternalRedirects;
@@ -269,6 +270,9 @@ internal sealed class Forwarder
     /// <summary>Ends a response that has started. HTTP/2 and 3 lose one stream only; HTTP/1.1 has nothing but the connection. Never a clean end.</summary>
     public static void Abort(HttpContext context, ProxyError error)
     {
+        // Nor does a cache that is around the proxy take it for a whole one.
+        if (context.Features.Get<IOutputCacheFeature>() is { } cache)
+            cache.Context.AllowCacheStorage = false;
         if (context.Features.Get<IHttpResetFeature>() is { } reset)
             reset.Reset(error == ProxyError.ClientAborted ? 8 /* CANCEL */ : 2 /* INTERNAL_ERROR */);
         else

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Buffering;
 
 namespace ProxyKit.Forwarding;
@@ -96,7 +97,12 @@ internal static class ResponseBody
                 }
                 clock.Touch();
                 if (read == 0)
+                {
+                    // The server sends the rest when the request ends. A stream that a middleware has put in its place, such as a cache's, never hears of it.
+                    if (unflushed > 0 && context.Features.Get<IHttpResponseBodyFeature>() is StreamResponseBodyFeature or ResponseBuffer { IsOverStream: true })
+                        await FlushAsync(writer, clock);
                     return;
+                }
                 proxy.ResponseBodyBytes += read;
                 writer.Write(buffer.AsSpan(0, read));
                 unflushed += read;

@@ -81,10 +81,14 @@ public sealed class BufferedResponseTests : IDisposable
     {
         await using var app = await StartAsync(Known);
         _upstream.ResetAfter(Length - 1);
-        var (response, body) = await BeginAsync(app);
-        using var _ = response;
 
-        await Assert.ThrowsAnyAsync<Exception>(() => ReadAllAsync(body));
+        // It may be before the client has read a byte.
+        await Assert.ThrowsAnyAsync<Exception>(async () =>
+        {
+            var (response, body) = await BeginAsync(app);
+            using var _ = response;
+            await ReadAllAsync(body);
+        });
 
         var outcome = await app.OutcomeAsync();
         Assert.Equal((ProxyError.ResponseBodyDestination, FailureClass.ResponseStarted), (outcome.Error, outcome.FailureClass));

@@ -255,6 +255,25 @@ public sealed class ResponseBufferTests : IDisposable
     }
 
     [Fact]
+    public async Task What_failed_before_the_last_bytes_were_flushed_is_told_and_not_thrown()
+    {
+        using var buffer = Create();
+        await buffer.WriteAsync(new byte[Client.Threshold]);
+        _client.Refusal = new InvalidOperationException("Too long.");
+        await buffer.WriteAsync(new byte[10]);
+        buffer.Write(new byte[10]);
+        await _client.ReadAsync(Client.Threshold);
+        while (buffer.Error is null)
+        {
+            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+
+        Assert.False(await buffer.FinishAsync());
+        Assert.Same(_client.Refusal, buffer.Error);
+    }
+
+    [Fact]
     public async Task A_file_and_the_end_come_after_what_waits()
     {
         using var buffer = Create();

@@ -45,6 +45,26 @@ public sealed class TempFilesTests : IDisposable
     }
 
     [Fact]
+    public async Task Processes_that_start_at_the_same_time_clear_up_only_after_the_dead()
+    {
+        var folder = TempFolder.Make(_parent);
+        var starting = Enumerable.Range(0, 2).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                using var file = TempFolder.Lock(folder).File;
+                Assert.True(File.Exists(file.Name));
+            }
+        })).ToArray();
+
+        while (!starting.All(task => task.IsCompleted))
+            Assert.Equal(0, TempFolder.Clear(folder));
+
+        await Task.WhenAll(starting);
+        Assert.Empty(Directory.GetFiles(folder));
+    }
+
+    [Fact]
     [UnsupportedOSPlatform("windows")]
     public void Folder_and_files_are_for_their_owner_only_and_files_have_no_name()
     {
