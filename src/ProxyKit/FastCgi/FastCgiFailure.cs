@@ -5,12 +5,9 @@ namespace ProxyKit.FastCgi;
 /// <summary>What goes wrong with an application, in the classes that decide about another attempt.</summary>
 internal static class FastCgiFailure
 {
-    /// <summary>So much of what an application has sent is repeated in a log.</summary>
-    private const int MaxQuote = 200;
-
     /// <summary>The answer is none.</summary>
     public static UpstreamException Invalid(string what) =>
-        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The FastCGI application's answer has {StandardErrorLog.Printable(what.Length > MaxQuote ? what[..MaxQuote] + "…" : what)}.");
+        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The FastCGI application's answer has {StandardErrorLog.Quote(what)}.");
 
     /// <summary>The connection failed before there was an answer.</summary>
     public static UpstreamException Unanswered(ProxyError error, string message, Exception? inner) =>

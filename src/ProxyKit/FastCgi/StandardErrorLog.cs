@@ -10,6 +10,8 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
     public const int MaxLength = 64 * 1024;
     public const int MaxLine = 4 * 1024;
 
+    private const int MaxQuote = 200;
+
     /// <summary>Stands between messages that php-fpm has put into one line.</summary>
     private const string PhpSeparator = "; PHP message: ";
 
@@ -65,6 +67,9 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
             text = next < 0 ? "" : text[(next + 2)..];
         }
     }
+
+    /// <summary>The beginning of what somebody else has chosen, for a log line.</summary>
+    public static string Quote(string text) => Printable(text.Length > MaxQuote ? text[..MaxQuote] + "…" : text);
 
     /// <summary>A log is read in terminals and by programs that take lines apart: no control, no line separator, nothing that turns the text around.</summary>
     public static string Printable(string text)

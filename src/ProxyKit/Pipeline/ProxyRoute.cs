@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Buffering;
 using ProxyKit.Diagnostics;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Mirroring;
 using ProxyKit.StaticSites;
@@ -74,7 +75,10 @@ internal sealed class ProxyRoute
 
     private Task RunAsync(HttpContext context, ProxyContext proxy)
     {
-        var stages = proxy.Model.IsFastCgi ? _fastCgiStages : _stages;
+        var isFastCgi = proxy.Model.IsFastCgi;
+        if (isFastCgi)
+            context.Features.Set<Script>(null); // another route's, when an app has the request run again as another one
+        var stages = isFastCgi ? _fastCgiStages : _stages;
         return stages is null ? _forwarder.ForwardAsync(context, proxy) : stages(context);
     }
 

@@ -192,6 +192,37 @@ public class SiteTests
     }
 
     [Fact]
+    public async Task A_request_that_is_run_again_elsewhere_gets_the_script_of_there()
+    {
+        using var site = new PhpSite().Add("index.php", "errors/page.php");
+        var scripts = new List<string>();
+        var destinations = new TestDestinations();
+        destinations.Map(PhpSite.Fpm, request =>
+        {
+            Assert.True(request.Options.TryGetValue(FastCgiHandler.Parameters, out var parameters));
+            scripts.Add(parameters.Single(p => p.Key == "SCRIPT_FILENAME").Value);
+            return new(scripts.Count == 1 ? HttpStatusCode.NotFound : HttpStatusCode.OK);
+        });
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                app.UseStatusCodePagesWithReExecute("/errors/page.php");
+                app.UseRouting();
+                app.MapGroup("/site").MapPhp(site.Root, PhpSite.Fpm).WithInterceptErrors("404");
+                app.MapProxy("/errors/{**path}", PhpSite.Fpm).WithFastCgi(site.Root);
+            });
+
+        await SiteAnswer.GetAsync(app, "/site/no-such-page");
+
+        Assert.Equal([site.PathOf("index.php"), site.PathOf("errors/page.php")], scripts);
+    }
+
+    [Fact]
     public async Task A_location_that_a_script_below_a_prefix_gives_is_the_clients_already()
     {
         using var site = new PhpSite().Add(s_files);
