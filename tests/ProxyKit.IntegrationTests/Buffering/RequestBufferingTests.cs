@@ -11,6 +11,7 @@ using Speaks = ProxyKit.IntegrationTests.Protocols.Wire;
 namespace ProxyKit.IntegrationTests.Buffering;
 
 /// <summary>Over real connections: slow, long, broken and expectant clients, and an upstream that notices nothing of it.</summary>
+[Collection("alone")]
 public sealed class RequestBufferingTests : IDisposable
 {
     private const int Megabyte = 1024 * 1024;

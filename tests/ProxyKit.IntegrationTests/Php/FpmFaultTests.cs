@@ -6,6 +6,7 @@ using ProxyKit.IntegrationTests.Protocols;
 namespace ProxyKit.IntegrationTests.Php;
 
 /// <summary>What becomes of requests when php-fpm, a worker or a script fails.</summary>
+[Collection("alone")]
 public class FpmFaultTests
 {
     // Sends the beginning of an answer, and then nothing until it is killed.

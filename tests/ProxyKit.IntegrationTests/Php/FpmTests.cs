@@ -9,6 +9,7 @@ using ProxyKit.IntegrationTests.Protocols;
 namespace ProxyKit.IntegrationTests.Php;
 
 /// <summary>php-fpm as it is, with as few workers as a mistake needs to be noticed.</summary>
+[Collection("alone")]
 public class FpmTests
 {
     private const string Echo = "<?php $b = file_get_contents('php://input'); echo $_SERVER['REQUEST_METHOD'], ' ', strlen($b), ' ', hash('sha256', $b);";

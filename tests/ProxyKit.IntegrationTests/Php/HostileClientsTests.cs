@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 namespace ProxyKit.IntegrationTests.Php;
 
 /// <summary>Clients that leave at any moment, and scripts that die in the middle: nobody sees another's answer, and no worker and no slot is lost.</summary>
+[Collection("alone")]
 public sealed partial class HostileClientsTests
 {
     private const int Slots = 3;

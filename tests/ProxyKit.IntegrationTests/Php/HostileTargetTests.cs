@@ -6,6 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace ProxyKit.IntegrationTests.Php;
 
 /// <summary>What strangers write into a request's target to get at what is not theirs.</summary>
+[Collection("alone")]
 public sealed class HostileTargetTests
 {
     private const string Secret = "top-secret-password", Ran = "this-has-run";

@@ -95,7 +95,7 @@ internal sealed class PhpFpm : IAsyncDisposable
                 await socket.ConnectAsync(EndPoint);
                 return;
             }
-            catch (Exception e) when (e is SocketException or IOException && !_process.HasExited && limit.Elapsed < TimeSpan.FromSeconds(20))
+            catch (Exception e) when (e is SocketException or IOException or JsonException && !_process.HasExited && limit.Elapsed < TimeSpan.FromSeconds(20))
             {
                 await Task.Delay(20); // it says nowhere that it listens
             }

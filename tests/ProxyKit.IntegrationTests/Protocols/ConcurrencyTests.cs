@@ -8,6 +8,7 @@ using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.IntegrationTests.Protocols;
 
+[Collection("alone")]
 public class ConcurrencyTests
 {
     [Theory]

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace ProxyKit.IntegrationTests.Resilience;
 
 /// <summary>Six destinations of which four are broken, each in its own way, and a good one is killed and comes back: what clients see of it.</summary>
+[Collection("alone")]
 public class FaultTests(ITestOutputHelper output)
 {
     private const int Clients = 200, RequestsPerClient = 20;

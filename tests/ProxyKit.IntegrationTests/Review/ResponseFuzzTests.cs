@@ -8,6 +8,7 @@ using ProxyKit.IntegrationTests.Wire;
 namespace ProxyKit.IntegrationTests.Review;
 
 /// <summary>Seeded random responses through the whole proxy. A failure names the seed and the case; the same seed makes the same bytes.</summary>
+[Collection("alone")]
 public class ResponseFuzzTests
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(5);

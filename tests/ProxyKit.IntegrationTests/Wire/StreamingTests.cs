@@ -5,11 +5,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace ProxyKit.IntegrationTests.Wire;
 
-/// <summary>Bodies that are larger than any memory, one after the other with nothing beside them.</summary>
-[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+/// <summary>Tests that measure memory, or load the machine so that others would miss their time: one after the other with nothing beside them.</summary>
+[CollectionDefinition("alone", DisableParallelization = true)]
 public class Alone;
 
-[Collection(nameof(Alone))]
+[Collection("alone")]
 public class StreamingTests : WireTests
 {
     private const long AllowedGrowth = 48L << 20, AllowedAllocation = 64L << 20;
@@ -149,7 +149,7 @@ public class StreamingTests : WireTests
     }
 }
 
-[Collection(nameof(Alone))]
+[Collection("alone")]
 public sealed class StreamingOverHttpClientTests : StreamingTests
 {
     protected override bool OverHttpClient => true;
