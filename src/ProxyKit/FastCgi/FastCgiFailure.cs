@@ -1,3 +1,4 @@
+using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
@@ -7,7 +8,7 @@ internal static class FastCgiFailure
 {
     /// <summary>The answer is none.</summary>
     public static UpstreamException Invalid(string what) =>
-        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The FastCGI application's answer has {StandardErrorLog.Quote(what)}.");
+        new(ProxyError.InvalidResponse, FailureClass.Answered, $"The FastCGI application's answer has {LogText.Quote(what)}.");
 
     /// <summary>The connection failed before there was an answer.</summary>
     public static UpstreamException Unanswered(ProxyError error, string message, Exception? inner) =>

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text;
 using Microsoft.Extensions.Logging;
+using ProxyKit.Diagnostics;
 
 namespace ProxyKit.FastCgi;
 
@@ -9,8 +10,6 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
 {
     public const int MaxLength = 64 * 1024;
     public const int MaxLine = 4 * 1024;
-
-    private const int MaxQuote = 200;
 
     /// <summary>Stands between messages that php-fpm has put into one line.</summary>
     private const string PhpSeparator = "; PHP message: ";
@@ -62,31 +61,11 @@ internal sealed partial class StandardErrorLog(ILogger logger, LogLevel level, s
         {
             var next = text.IndexOf(PhpSeparator, StringComparison.Ordinal);
             var line = next < 0 ? text : text[..next];
-            line = Printable(line.Length > MaxLine ? line[..MaxLine] + "…" : line);
+            line = LogText.Printable(line.Length > MaxLine ? line[..MaxLine] + "…" : line);
             Line(logger, level, destination, _path, line);
             text = next < 0 ? "" : text[(next + 2)..];
         }
     }
-
-    /// <summary>The beginning of what somebody else has chosen, for a log line.</summary>
-    public static string Quote(string text) => Printable(text.Length > MaxQuote ? text[..MaxQuote] + "…" : text);
-
-    /// <summary>A log is read in terminals and by programs that take lines apart: no control, no line separator, nothing that turns the text around.</summary>
-    public static string Printable(string text)
-    {
-        foreach (var c in text)
-        {
-            if (IsDangerous(c))
-                return string.Create(text.Length, text, static (span, text) =>
-                {
-                    for (var i = 0; i < span.Length; i++)
-                        span[i] = IsDangerous(text[i]) ? ' ' : text[i];
-                });
-        }
-        return text;
-    }
-
-    private static bool IsDangerous(char c) => char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 
     [LoggerMessage(EventId = 130, Message = "FastCGI {Destination}, {Path}: {Line}", EventName = "FastCgiStandardError")]
     private static partial void Line(ILogger logger, LogLevel level, string destination, string path, string line);

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
-using ProxyKit.FastCgi;
+using ProxyKit.Diagnostics;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.InternalRedirects;
@@ -46,7 +46,7 @@ internal sealed class FileDelivery(InternalLocations locations, ResponseDelivery
             return;
         }
         var status = attempt.Response!.StatusCode;
-        services.Log.InternalFileRefused(proxy.Route.RouteId, attempt.Destination?.Name, header, StandardErrorLog.Quote(value.ToString()), found.Problem);
+        services.Log.InternalFileRefused(proxy.Route.RouteId, attempt.Destination?.Name, header, LogText.Quote(value.ToString()), found.Problem);
         proxy.Model.Affinity?.Deliver(context, proxy, attempt.Destination);
         await attempt.EndAsync();
         await errors.ReplaceAsync(context, StatusCodes.Status404NotFound, status);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace ProxyKit.InternalRedirects;
@@ -40,7 +41,7 @@ internal static class InternalPath
             {
                 if (i + 2 >= bytes.Length || !char.IsAsciiHexDigit((char)bytes[i + 1]) || !char.IsAsciiHexDigit((char)bytes[i + 2]))
                     return null;
-                b = (byte)((Hex(bytes[i + 1]) << 4) | Hex(bytes[i + 2]));
+                b = byte.Parse(bytes.AsSpan(i + 1, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
                 i += 2;
             }
             if (b is < 0x20 or 0x7f or (byte)'\\')
@@ -56,6 +57,4 @@ internal static class InternalPath
             return null;
         }
     }
-
-    private static int Hex(byte digit) => digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
 }

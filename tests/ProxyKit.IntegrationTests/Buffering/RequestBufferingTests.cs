@@ -296,12 +296,7 @@ public sealed class RequestBufferingTests : IDisposable
         await context.Response.WriteAsync($"{announced} {Convert.ToHexString(hash)}");
     }
 
-    private static async Task WaitForAsync(KestrelApp proxy, string what, long bytes)
-    {
-        using var limit = new CancellationTokenSource(Peers.Patience);
-        while (InUse(proxy, what) != bytes)
-            await Task.Delay(5, limit.Token);
-    }
+    private static Task WaitForAsync(KestrelApp proxy, string what, long bytes) => Peers.EventuallyAsync(() => InUse(proxy, what) == bytes);
 
     private static long InUse(KestrelApp proxy, string what)
     {

@@ -44,7 +44,7 @@ public sealed class ResponseBufferingTests : IDisposable
         else
             await client.HashAsync(pauseEvery: 1_000_000); // with the chunks' sizes between
         Assert.True(client.Read >= bytes.Length);
-        await EventuallyAsync(() => OpenFiles() == 0);
+        await Peers.EventuallyAsync(() => OpenFiles() == 0);
         Assert.Equal(ProxyError.None, _proxy!.Error);
     }
 
@@ -91,7 +91,7 @@ public sealed class ResponseBufferingTests : IDisposable
 
         Assert.True(reset is not null || client.Read < 5_000_000, $"{client.Read}"); // too little for the length, and no last chunk
         Assert.Equal(ProxyError.ResponseBodyDestination, _proxy!.Error);
-        await EventuallyAsync(() => OpenFiles() == 0);
+        await Peers.EventuallyAsync(() => OpenFiles() == 0);
     }
 
     [Theory]
@@ -140,7 +140,7 @@ public sealed class ResponseBufferingTests : IDisposable
         Assert.True((await slow.Content.ReadAsByteArrayAsync()).AsSpan().SequenceEqual(bytes));
 
         Assert.Equal("42", slow.TrailingHeaders.GetValues("X-Sum").Single());
-        await EventuallyAsync(() => OpenFiles() == 0);
+        await Peers.EventuallyAsync(() => OpenFiles() == 0);
     }
 
     [Fact]
@@ -153,7 +153,7 @@ public sealed class ResponseBufferingTests : IDisposable
         await FreeAsync();
         Assert.Equal(1, OpenFiles());
 
-        await EventuallyAsync(() => OpenFiles() == 0);
+        await Peers.EventuallyAsync(() => OpenFiles() == 0);
         await proxy.LoggedAsync("ClientAborted");
         Assert.Equal(ProxyError.ClientAborted, _proxy!.Error);
     }
@@ -171,12 +171,12 @@ public sealed class ResponseBufferingTests : IDisposable
         });
         await using var proxy = await StartAsync(Wire.Http1, upstream.Url, r => r.WithResponseBuffering(b => b.MaxSize = 1_000_000));
         using var client = await SlowReader.GetAsync(proxy.Port);
-        await EventuallyAsync(() => OpenFiles() == 1);
+        await Peers.EventuallyAsync(() => OpenFiles() == 1);
 
         client.Dispose();
 
         await ended.Task.WaitAsync(Peers.Patience);
-        await EventuallyAsync(() => OpenFiles() == 0);
+        await Peers.EventuallyAsync(() => OpenFiles() == 0);
     }
 
     [Theory]
@@ -233,18 +233,11 @@ public sealed class ResponseBufferingTests : IDisposable
             },
             kestrel);
 
-    private Task FreeAsync() => EventuallyAsync(() => _proxy?.Destination?.ActiveRequests == 0);
+    private Task FreeAsync() => Peers.EventuallyAsync(() => _proxy?.Destination?.ActiveRequests == 0);
 
     // On Unix they have no names any more.
     private int OpenFiles() =>
         Directory.Exists("/proc/self/fd")
             ? Directory.GetFiles("/proc/self/fd").Count(f => new FileInfo(f).LinkTarget is { } target && target.StartsWith(_folder.FullName, StringComparison.Ordinal) && target.Contains(".tmp", StringComparison.Ordinal))
             : Directory.GetFiles(_folder.FullName, "*.tmp", SearchOption.AllDirectories).Length;
-
-    private static async Task EventuallyAsync(Func<bool> condition)
-    {
-        using var limit = new CancellationTokenSource(Peers.Patience);
-        while (!condition())
-            await Task.Delay(5, limit.Token);
-    }
 }

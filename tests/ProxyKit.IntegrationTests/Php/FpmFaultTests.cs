@@ -128,10 +128,10 @@ public class FpmFaultTests
         await Task.WhenAll(load);
         Assert.Empty(failed);
 
-        async Task MoreAsync()
+        Task MoreAsync()
         {
-            for (var until = Volatile.Read(ref served) + 50; Volatile.Read(ref served) < until;)
-                await Task.Delay(5);
+            var until = Volatile.Read(ref served) + 50;
+            return Peers.EventuallyAsync(() => Volatile.Read(ref served) >= until);
         }
     }
 
@@ -244,10 +244,5 @@ public class FpmFaultTests
         Assert.Equal("hello", await client.GetStringAsync("/hello.php"));
     }
 
-    private static async Task Started(PhpFpm fpm)
-    {
-        using var limit = new CancellationTokenSource(Peers.Patience);
-        while (!File.Exists(Path.Combine(fpm.Root, "started")))
-            await Task.Delay(5, limit.Token);
-    }
+    private static Task Started(PhpFpm fpm) => Peers.EventuallyAsync(() => File.Exists(Path.Combine(fpm.Root, "started")));
 }

@@ -106,10 +106,13 @@ internal static class Peers
     }
 
     /// <summary>Waits until nothing is under way at any destination of the proxy.</summary>
-    public static async Task IdleAsync(this KestrelApp app, Func<int> active)
+    public static Task IdleAsync(this KestrelApp app, Func<int> active) => EventuallyAsync(() => active() == 0);
+
+    /// <summary>Waits for what says nowhere that it has come about.</summary>
+    public static async Task EventuallyAsync(Func<bool> condition)
     {
         using var limit = new CancellationTokenSource(Patience);
-        while (active() != 0)
+        while (!condition())
             await Task.Delay(5, limit.Token);
     }
 

@@ -13,35 +13,11 @@ public class SlowClientTests
     private readonly Recorder _upstream = new();
 
     [Fact]
-    public async Task A_client_that_sends_nothing_is_told_after_a_minute()
-    {
-        await using var app = await ProxyApp.StartAsync(_upstream, route => route.WithRequestBuffering(b => (b.MemoryThreshold, b.MinDataRate) = (0, 0)));
-        using var body = new PipedContent();
-        var start = app.Time.GetTimestamp();
+    public async Task A_client_that_sends_nothing_is_told_after_a_minute() => Assert.InRange((await StopAsync(minDataRate: 0)).TotalSeconds, 60, 100);
 
-        var sent = app.Client.PostAsync("/", body);
-        await SendAsync(app, body, 1000);
-        var response = await app.AdvanceUntilAsync(sent, s_second);
-
-        await AssertTooSlowAsync(app, response);
-        Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 60, 100);
-    }
-
+    // Ten seconds' worth at once: fast enough until then, though nothing more comes.
     [Fact]
-    public async Task A_client_below_the_rate_is_told_when_its_grace_is_over()
-    {
-        await using var app = await ProxyApp.StartAsync(_upstream, route => route.WithRequestBuffering(b => (b.MemoryThreshold, b.MinDataRate) = (0, 100)));
-        using var body = new PipedContent();
-        var start = app.Time.GetTimestamp();
-
-        var sent = app.Client.PostAsync("/", body);
-        // Ten seconds' worth at once: fast enough until then, though nothing more comes.
-        await SendAsync(app, body, 1000);
-        var response = await app.AdvanceUntilAsync(sent, s_second);
-
-        await AssertTooSlowAsync(app, response);
-        Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 10, 50);
-    }
+    public async Task A_client_below_the_rate_is_told_when_its_grace_is_over() => Assert.InRange((await StopAsync(minDataRate: 100)).TotalSeconds, 10, 50);
 
     [Fact]
     public async Task A_client_that_trickles_is_told_though_it_is_never_idle()
@@ -123,6 +99,21 @@ public class SlowClientTests
         await SendAsync(app, body, 1);
 
         await AssertTooSlowAsync(app, await app.AdvanceUntilAsync(sent, s_second));
+    }
+
+    /// <summary>Sends 1,000 bytes and no more; says how long it was waited for.</summary>
+    private async Task<TimeSpan> StopAsync(double minDataRate)
+    {
+        await using var app = await ProxyApp.StartAsync(_upstream, route => route.WithRequestBuffering(b => (b.MemoryThreshold, b.MinDataRate) = (0, minDataRate)));
+        using var body = new PipedContent();
+        var start = app.Time.GetTimestamp();
+
+        var sent = app.Client.PostAsync("/", body);
+        await SendAsync(app, body, 1000);
+        var response = await app.AdvanceUntilAsync(sent, s_second);
+
+        await AssertTooSlowAsync(app, response);
+        return app.Time.GetElapsedTime(start);
     }
 
     private async Task AssertTooSlowAsync(ProxyApp app, HttpResponseMessage response)
