@@ -53,6 +53,14 @@ public sealed class ReverseProxyBuilder
         return this;
     }
 
+    /// <summary>Adds a store of your own for cached responses; routes refer to it by its name.</summary>
+    public ReverseProxyBuilder AddCacheStore<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TStore>()
+        where TStore : class, IProxyCacheStore
+    {
+        Services.AddSingleton<IProxyCacheStore, TStore>();
+        return this;
+    }
+
     /// <summary>Adds a session affinity policy of your own; clusters refer to it by its name.</summary>
     public ReverseProxyBuilder AddSessionAffinityPolicy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TPolicy>()
         where TPolicy : class, ISessionAffinityPolicy

@@ -37,6 +37,9 @@ public sealed class ReverseProxyOptions
     /// <summary>What all buffered bodies may take together, and where they wait.</summary>
     public BufferingLimits Buffering { get; } = new();
 
+    /// <summary>What stored responses may take, and where they are on disk.</summary>
+    public CacheLimits Cache { get; } = new();
+
     /// <summary>What the log is not to advise about when the app starts. Default: none.</summary>
     public ISet<ProxyAdvice> SilencedAdvice { get; } = new HashSet<ProxyAdvice>();
 

@@ -21,6 +21,9 @@ public sealed record RouteConfig
     /// <summary>Whether bodies wait in the proxy for slow clients. Default: where the cluster speaks FastCGI.</summary>
     public BufferingConfig? Buffering { get; init; }
 
+    /// <summary>Whether responses are stored, and answer later requests. Default: they are not.</summary>
+    public CacheConfig? Cache { get; init; }
+
     /// <summary>The site, where the cluster speaks FastCGI: which script answers. Default: the application is one script.</summary>
     public FastCgiConfig? FastCgi { get; init; }
 

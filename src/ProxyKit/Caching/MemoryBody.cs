@@ -1,0 +1,129 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.IO.Pipelines;
+
+namespace ProxyKit.Caching;
+
+/// <summary>
+/// A body in memory: pooled segments, and an array of just the right length for what is left. It counts who holds it, and gives the segments back when nobody does any more. It is
+/// written by one, while others read what has been written.
+/// </summary>
+internal sealed class MemoryBody : CachedBody
+{
+    public const int SegmentSize = 32 * 1024;
+    private const int FlushEach = 256 * 1024;
+
+    private static readonly ArrayPool<byte> s_pool = ArrayPool<byte>.Shared;
+
+    // Replaced when it grows, so that readers need no lock: what they see of it below the length that they have seen is there.
+    private byte[][] _segments = [];
+    private int _count;
+    private long _length;
+    private int _holders = 1;
+
+    public long Length => Volatile.Read(ref _length);
+
+    /// <summary>What it takes of memory, in bytes.</summary>
+    public long Capacity { get; private set; }
+
+    /// <summary>False when nobody held it any more.</summary>
+    public bool TryHold()
+    {
+        var holders = Volatile.Read(ref _holders);
+        while (holders > 0)
+        {
+            var seen = Interlocked.CompareExchange(ref _holders, holders + 1, holders);
+            if (seen == holders)
+                return true;
+            holders = seen;
+        }
+        return false;
+    }
+
+    public void Release()
+    {
+        var holders = Interlocked.Decrement(ref _holders);
+        Debug.Assert(holders >= 0, "released more often than held");
+        if (holders != 0)
+            return;
+        var segments = _segments;
+        _segments = [];
+        for (var i = 0; i < _count; i++)
+        {
+            if (segments[i].Length == SegmentSize)
+                s_pool.Return(segments[i]);
+        }
+    }
+
+    /// <summary>Appends.</summary>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        var length = _length;
+        while (!bytes.IsEmpty)
+        {
+            var used = (int)(length % SegmentSize);
+            if (used == 0)
+                AddSegment();
+            var piece = bytes[..Math.Min(bytes.Length, SegmentSize - used)];
+            piece.CopyTo(_segments[_count - 1].AsSpan(used));
+            length += piece.Length;
+            bytes = bytes[piece.Length..];
+        }
+        Volatile.Write(ref _length, length);
+    }
+
+    /// <summary>No more is written. The last segment becomes one of its own length: who reads meanwhile may still read the old one, so that goes to the collector.</summary>
+    public void Complete()
+    {
+        var used = (int)(_length % SegmentSize);
+        if (used != 0)
+        {
+            var segments = _segments.ToArray();
+            segments[_count - 1] = segments[_count - 1].AsSpan(0, used).ToArray();
+            Array.Resize(ref segments, _count);
+            _segments = segments;
+        }
+        Capacity = _length + (32L * _count);
+    }
+
+    public override async ValueTask CopyToAsync(PipeWriter target, long offset, long count, CancellationToken cancellationToken)
+    {
+        Debug.Assert(offset + count <= Length, "not written yet");
+        long unflushed = 0;
+        while (count > 0)
+        {
+            var segment = _segments[offset / SegmentSize];
+            var start = (int)(offset % SegmentSize);
+            var piece = segment.AsMemory(start, (int)Math.Min(count, Math.Min(segment.Length, SegmentSize) - start));
+            offset += piece.Length;
+            count -= piece.Length;
+            unflushed += piece.Length;
+            if (count > 0 && unflushed < FlushEach)
+            {
+                target.Write(piece.Span);
+                continue;
+            }
+            unflushed = 0;
+            ThrowIfEnded(await target.WriteAsync(piece, cancellationToken), cancellationToken);
+        }
+    }
+
+    private static void ThrowIfEnded(FlushResult result, CancellationToken cancellationToken)
+    {
+        if (result.IsCanceled || result.IsCompleted)
+            throw new OperationCanceledException("The client has gone.", cancellationToken);
+    }
+
+    private void AddSegment()
+    {
+        if (_count == _segments.Length)
+        {
+            var larger = new byte[Math.Max(4, 2 * _count)][];
+            _segments.CopyTo(larger, 0);
+            _segments = larger;
+        }
+        _segments[_count++] = s_pool.Rent(SegmentSize);
+    }
+
+    protected override void Dispose(bool disposing) => Release();
+}
