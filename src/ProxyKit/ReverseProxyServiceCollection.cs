@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using ProxyKit;
 using ProxyKit.Buffering;
+using ProxyKit.Caching;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
@@ -43,6 +44,10 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<BufferingMetrics>();
         services.TryAddSingleton<TempFiles>();
         services.TryAddSingleton<BufferingServices>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProxyCacheStore, MemoryCacheStore>());
+        services.TryAddSingleton<CacheLog>();
+        services.TryAddSingleton<CacheMetrics>();
+        services.TryAddSingleton<CacheServices>();
         services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();

@@ -11,7 +11,7 @@ namespace ProxyKit.Caching;
 internal sealed class CacheFill
 {
     private readonly CacheWriter? _writer;
-    private readonly Action _abandoned;
+    private readonly long _maxStored;
     private readonly Lock _lock = new();
     private readonly List<Reader> _readers = [];
     private TaskCompletionSource _moved = NewSignal();
@@ -21,24 +21,14 @@ internal sealed class CacheFill
     private bool _isEnded;
     private Exception? _failure;
 
-    /// <summary><paramref name="writer"/>: null where nothing is stored. <paramref name="abandoned"/>: called when the last reader leaves before the body's end.</summary>
-    public CacheFill(CacheWriter? writer, Action abandoned) => (_writer, _abandoned, _isRelayed) = (writer, abandoned, writer is null);
+    /// <summary><paramref name="writer"/>: null where nothing is stored. <paramref name="maxStored"/>: how much is.</summary>
+    public CacheFill(CacheWriter? writer, long maxStored) => (_writer, _maxStored, _isRelayed) = (writer, maxStored, writer is null);
 
     /// <summary>How many bytes have come.</summary>
     public long Length { get; private set; }
 
     /// <summary>Whether all that has come is in the store's hands.</summary>
     public bool IsStored => !_isRelayed && _writer is not null;
-
-    /// <summary>Whether anybody reads.</summary>
-    public bool HasReaders
-    {
-        get
-        {
-            lock (_lock)
-                return _readers.Count > 0;
-        }
-    }
 
     /// <summary>Begins to read, from the start. Null if it is too late: what has passed from hand to hand is gone.</summary>
     public Reader? TryRead()
@@ -63,6 +53,8 @@ internal sealed class CacheFill
         if (bytes.IsEmpty)
             return;
         Length += bytes.Length;
+        if (!_isRelayed && Length > _maxStored)
+            BeginRelay();
         if (!_isRelayed)
         {
             try
@@ -131,21 +123,15 @@ internal sealed class CacheFill
 
     private async ValueTask LeaveAsync(Reader reader)
     {
-        bool isLast;
         lock (_lock)
-        {
             _readers.Remove(reader);
-            isLast = _readers.Count == 0 && !_isEnded;
-        }
         if (reader.Relay is { } relay)
             await relay.Reader.CompleteAsync();
-        if (isLast)
-            _abandoned();
         await ReleaseAsync();
     }
 
     /// <summary>One who reads.</summary>
-    internal sealed class Reader(CacheFill fill) : IAsyncDisposable
+    internal sealed class Reader(CacheFill fill) : ICacheBodySource, IAsyncDisposable
     {
         public Pipe? Relay { get; set; }
 

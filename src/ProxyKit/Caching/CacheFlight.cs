@@ -1,9 +1,267 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+
 namespace ProxyKit.Caching;
 
-/// <summary>One request of the cache's to the upstream.</summary>
-internal sealed class CacheFlight
+/// <summary>
+/// One request of the cache's to the upstream, made for a client's, and the decision what its answer is good for: it is stored and read by all who wait, or it validates what is stored, or it is
+/// handed to the one who asked first. It goes on by itself: who asked first may be slow, or leave.
+/// </summary>
+internal sealed class CacheFlight : IDisposable
 {
-    public Task StartAsync(CacheResponseFeature response) => throw new NotImplementedException();
+    // What an answer that nobody is to see may say before it is broken off.
+    private const int MaxDiscarded = 64 * 1024;
 
-    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => throw new NotImplementedException();
+    private readonly CacheStage _stage;
+    private readonly TaskCompletionSource<FlightAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CacheResponseFeature _response;
+    private readonly HttpContext _context;
+    private readonly CachedResponse? _validating;
+    private readonly CacheDirectives _directives;
+    private readonly Activity? _activity = Activity.Current;
+    private readonly DateTimeOffset _requestTime;
+    private CacheFill? _fill;
+    private CacheWriter? _writer;
+    private long _discarded;
+    private int _clients;
+    private bool _isEnded;
+
+    /// <summary>Takes what it needs of the client's request, which may end before this does.</summary>
+    public CacheFlight(CacheStage stage, HttpContext client, ProxyContext? proxy, string key, CachedResponse? stored, CacheDirectives directives)
+    {
+        (_stage, Key, _directives) = (stage, key, directives);
+        _response = new(this);
+        _context = DetachedContext.Create(client, proxy, _response);
+        _requestTime = stage.Services.Time.GetUtcNow();
+        var headers = _context.Request.Headers;
+        if (stored is not null && CacheValidation.AddConditions(headers, stored.Head))
+            _validating = stored;
+        else
+            CacheValidation.RemoveConditions(headers);
+        Stale = stored;
+        if (headers.AcceptEncoding.Count > 0 || stage.Coding is not null)
+            headers.AcceptEncoding = stage.Coding ?? CacheSelection.NormalizeAcceptEncoding(headers.AcceptEncoding);
+    }
+
+    /// <summary>What the answer is stored under.</summary>
+    public string Key { get; private set; }
+
+    /// <summary>What others find this by, to wait for the same answer; null: it is for one client alone.</summary>
+    public string? FlightKey { get; init; }
+
+    /// <summary>What was stored when this began: it may answer if the upstream fails.</summary>
+    public CachedResponse? Stale { get; }
+
+    /// <summary>What became of the request, as soon as the answer's header section is there.</summary>
+    public Task<FlightAnswer> Answer => _answer.Task;
+
+    /// <summary>Whether it goes on though all its clients have left.</summary>
+    public bool IsAlone { get; set; }
+
+    /// <summary>Begins, on the thread pool: the client's request is not its own.</summary>
+    public void Start()
+    {
+        using (ExecutionContext.SuppressFlow())
+            _ = Task.Run(RunAsync);
+    }
+
+    /// <summary>It does not begin.</summary>
+    public void Dispose() => _response.Dispose();
+
+    /// <summary>A client waits for the answer.</summary>
+    public void Join() => Interlocked.Increment(ref _clients);
+
+    /// <summary>A client waits no more, or reads no more.</summary>
+    public void Leave()
+    {
+        if (Interlocked.Decrement(ref _clients) > 0 || (_response.HasStarted && _fill is null) || (_fill is not null && _fill.Length == _context.Response.ContentLength))
+            return;
+        if ((_fill is null || _fill.IsStored) && _stage.Config.FinishWithoutClient && _stage.Services.TryGoOnAlone(this))
+            return;
+        lock (_response)
+        {
+            if (!_isEnded)
+                _response.Abort();
+        }
+    }
+
+    /// <summary>The one who asked first does not read what has come for it.</summary>
+    public async Task DropFirstAsync()
+    {
+        if ((await Answer).First is { } reader)
+            await reader.DisposeAsync();
+    }
+
+    /// <summary>Called before the first byte: decides.</summary>
+    public async Task StartAsync()
+    {
+        var (request, response, services) = (_context.Request, _context.Response, _stage.Services);
+        var now = services.Time.GetUtcNow();
+        var accelExpires = _context.GetProxyContext()?.AccelExpires;
+        if (response.StatusCode == StatusCodes.Status304NotModified && _validating is { } validated)
+        {
+            var head = CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Config);
+            if (head is not null && !IsOutdated)
+                await _stage.Store.UpdateAsync(Key, validated, head, CancellationToken.None);
+            _answer.SetResult(head is null
+                ? new(FlightResult.Failed, _response) { Exception = new InvalidOperationException("The upstream's 304 belongs to another response than the stored one.") }
+                : new(FlightResult.Validated, _response) { Updated = new ValidatedResponse(head, validated) });
+            return;
+        }
+        if (Stale is { } stale && IsFailure(response.StatusCode) && CacheUses.MayServeOnError(stale.Head, CacheUses.Age(stale.Head, now), _directives, _stage.Config))
+        {
+            _answer.SetResult(new(FlightResult.Failed, _response));
+            return;
+        }
+        var (plan, writer) = await PlanAsync(accelExpires, now);
+        _writer = writer;
+        if (writer is null)
+            _stage.RememberUncacheable(Key, plan.Refusal);
+        if (writer is null && Stale is not null && response.StatusCode < 400)
+            await _stage.Store.RemoveAsync(Key, Stale, CancellationToken.None); // what is stored is not what the upstream answers with any more
+        _fill = new(writer, _stage.Config.MaxEntrySize);
+        _answer.SetResult(new(writer is null ? FlightResult.Passed : FlightResult.Stored, _response)
+        {
+            Head = plan.Head,
+            Refusal = plan.Refusal,
+            Fill = _fill,
+            First = _fill.TryRead(),
+        });
+    }
+
+    /// <summary>Called with what comes of the body.</summary>
+    public ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    {
+        if (_fill is not null)
+            return _fill.WriteAsync(bytes, cancellationToken);
+        if ((_discarded += bytes.Length) > MaxDiscarded)
+            throw new OperationCanceledException("Nobody wants the response any more.");
+        return default;
+    }
+
+    // Made invalid since it was asked for: it goes to those who wait, and is not stored.
+    private bool IsOutdated => _stage.Services.IsPurgedSince(Key, _requestTime);
+
+    private async ValueTask<(StorePlan Plan, CacheWriter? Writer)> PlanAsync(string? accelExpires, DateTimeOffset now)
+    {
+        var services = _stage.Services;
+        var plan = _stage.Policy.Plan(_context.Request, _context.Response, accelExpires, _requestTime, now);
+        if (plan.Head is not { } head)
+            return (plan, null);
+        if (NoVarySearch.Parse(_context.Response.Headers["No-Vary-Search"]) is { } rule && _stage.KeyOf(_context, query: "") is { } withoutQuery)
+        {
+            services.NoVarySearch.Learn(withoutQuery, rule);
+            Key = _stage.KeyOf(_context, rule.Normalize(_context.Request.QueryString.Value ?? "")) ?? Key;
+        }
+        if (CacheInvalidation.UrlOf(Key) is var url && url.Length < Key.Length)
+            head = head with { Tags = [.. head.Tags, CacheServices.UrlTag(url)] };
+        var length = _context.Response.ContentLength;
+        if (_stage.Refuses(_context))
+            return (new(null, CacheRefusal.NoStoreCondition), null);
+        if (length > _stage.Config.MaxEntrySize)
+            return (new(null, CacheRefusal.TooLarge), null);
+        if (_stage.Config.MinUses > 1 && services.CountUse(Key) < _stage.Config.MinUses)
+            return (new(null, CacheRefusal.MinUses), null);
+        try
+        {
+            var writer = await _stage.Store.CreateAsync(Key, head, length, _stage.Config.MaxVariants, _response.RequestAborted);
+            return writer is null ? (new(null, CacheRefusal.Store), null) : (new(head, CacheRefusal.None), writer);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            services.Log.StoreFailed(_stage.Store.Name, e);
+            return (new(null, CacheRefusal.Store), null);
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        Activity.Current = _activity;
+        Exception? failure = null;
+        try
+        {
+            _stage.Services.SetCurrent(_context);
+            await _stage.RunNextAsync(_context);
+            if (!_response.IsAborted)
+                await _response.EndAsync();
+            failure = _response.IsAborted ? new IOException("The response was broken off.")
+                : _fill is not null && _context.Response.ContentLength is { } announced && announced != _fill.Length && !HttpMethods.IsHead(_context.Request.Method)
+                    ? new IOException(string.Create(CultureInfo.InvariantCulture, $"The response's body has {_fill.Length} bytes instead of {announced}."))
+                : null;
+        }
+        catch (Exception e)
+        {
+            failure = e;
+        }
+        try
+        {
+            if (failure is not null)
+                _response.Abandon();
+            _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure });
+            _fill?.End(failure);
+            if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated)
+                await _writer.CommitAsync(CancellationToken.None);
+        }
+        catch (Exception e)
+        {
+            _stage.Services.Log.StoreFailed(_stage.Store.Name, e);
+        }
+        finally
+        {
+            _stage.Services.Ended(this);
+            if (_fill is not null)
+                await _fill.ReleaseAsync();
+            await DetachedContext.DisposeAsync(_context);
+            lock (_response)
+            {
+                _isEnded = true;
+                _response.Dispose();
+            }
+        }
+    }
+
+    // RFC 5861 §4
+    private static bool IsFailure(int status) => status is 500 or 502 or 503 or 504;
+}
+
+/// <summary>What became of a <see cref="CacheFlight"/>.</summary>
+internal enum FlightResult
+{
+    /// <summary>The answer is being stored: whoever it matches may read it.</summary>
+    Stored,
+
+    /// <summary>It is for the one who asked first.</summary>
+    Passed,
+
+    /// <summary>What is stored is valid.</summary>
+    Validated,
+
+    /// <summary>There is no answer, or an error in the place of which a stale response may be served.</summary>
+    Failed,
+}
+
+/// <summary>The answer of a <see cref="CacheFlight"/>.</summary>
+internal sealed record FlightAnswer(FlightResult Result, CacheResponseFeature Response)
+{
+    public CachedResponseHead? Head { get; init; }
+
+    public CacheRefusal Refusal { get; init; }
+
+    public CacheFill? Fill { get; init; }
+
+    /// <summary>For the one who asked first.</summary>
+    public CacheFill.Reader? First { get; init; }
+
+    public CachedResponse? Updated { get; init; }
+
+    public Exception? Exception { get; init; }
+}
+
+/// <summary>A stored response under a new head.</summary>
+internal sealed class ValidatedResponse(CachedResponseHead head, CachedResponse stored) : CachedResponse(head)
+{
+    public override long Length => stored.Length;
+
+    public override ValueTask<CachedBody?> OpenAsync(CancellationToken cancellationToken) => stored.OpenAsync(cancellationToken);
 }

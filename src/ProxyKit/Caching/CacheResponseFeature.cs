@@ -103,7 +103,7 @@ internal sealed class CacheResponseFeature(CacheFlight flight) : PipeWriter, IHt
     private async Task StartOnceAsync()
     {
         await RunAsync(_starting);
-        await flight.StartAsync(this);
+        await flight.StartAsync();
     }
 
     // The last one first, as servers do.

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using ProxyKit.Caching;
 
 namespace ProxyKit;
 
@@ -55,7 +56,7 @@ public abstract class CachedResponse(CachedResponseHead head)
 }
 
 /// <summary>The body of a stored response while somebody reads it. Dispose it once.</summary>
-public abstract class CachedBody : IDisposable
+public abstract class CachedBody : ICacheBodySource, IDisposable
 {
     /// <summary>Writes a part of the body, and flushes as often as is good.</summary>
     /// <param name="target">Where to.</param>

@@ -11,6 +11,8 @@ internal readonly record struct RangeRequest(RangeKind Kind, IReadOnlyList<(long
     /// ones become one.
     /// </summary>
     public static RangeRequest Of(HttpRequest request, CachedResponseHead stored, long length) => throw new NotImplementedException();
+
+    public static (long Offset, long Count)? OfPart(HttpRequest request, CachedResponseHead stored, long length) => throw new NotImplementedException();
 }
 
 internal enum RangeKind

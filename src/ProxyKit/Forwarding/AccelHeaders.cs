@@ -7,7 +7,7 @@ namespace ProxyKit.Forwarding;
 
 /// <summary>
 /// The fields by which an upstream tells the proxy what to do with its response. They mean what they mean to nginx; no client sees them. What is no valid value is
-/// ignored, as there. <c>X-Accel-Expires</c> is about nginx's cache only.
+/// ignored, as there. <c>X-Accel-Expires</c> is the cache's (<see cref="CacheConfig"/>).
 /// </summary>
 internal static class AccelHeaders
 {
@@ -33,7 +33,10 @@ internal static class AccelHeaders
                 if (long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var rate))
                     proxy.ResponseRate = rate;
                 break;
-            case 15 when (name[8] | 0x20) == 'c': // X-Accel-Charset, not -Expires
+            case 15 when (name[8] | 0x20) == 'e': // X-Accel-Expires
+                proxy.AccelExpires = text;
+                break;
+            case 15: // X-Accel-Charset
                 charset = text is not null && Tokens.IsToken(text) && !text.Equals("off", StringComparison.OrdinalIgnoreCase) ? text : null;
                 break;
         }

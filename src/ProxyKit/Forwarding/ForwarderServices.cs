@@ -10,6 +10,7 @@ internal sealed class ForwarderServices(
     ExchangeClock.Pool clocks,
     Mirroring.MirrorMetrics mirrorMetrics,
     Buffering.BufferingServices buffering,
+    Caching.CacheServices caching,
     Configuration.ContentFiles files,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
@@ -28,6 +29,8 @@ internal sealed class ForwarderServices(
     public Mirroring.MirrorMetrics MirrorMetrics { get; } = mirrorMetrics;
 
     public Buffering.BufferingServices Buffering { get; } = buffering;
+
+    public Caching.CacheServices Caching { get; } = caching;
 
     public Configuration.ContentFiles Files { get; } = files;
 

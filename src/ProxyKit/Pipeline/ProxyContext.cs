@@ -70,6 +70,15 @@ public sealed class ProxyContext
     /// <summary>How long the request has waited for a destination, because all were at their limits of concurrent requests.</summary>
     public TimeSpan QueueTime { get; internal set; }
 
+    /// <summary>How the cache came by the answer.</summary>
+    public CacheResult CacheResult { get; internal set; }
+
+    /// <summary>Why the answer was not stored.</summary>
+    public CacheRefusal CacheRefusal { get; internal set; }
+
+    /// <summary>The answer's <c>X-Accel-Expires</c>.</summary>
+    internal string? AccelExpires { get; set; }
+
     /// <summary>The request's body, where it was taken off the client before; null otherwise.</summary>
     internal BufferedRequestBody? BufferedBody { get; set; }
 
@@ -99,6 +108,9 @@ public sealed class ProxyContext
 
     /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
     internal volatile bool IsDecided;
+
+    /// <summary>For a request of the proxy's own, made on this one's occasion.</summary>
+    internal ProxyContext ForBackground(long startTimestamp) => new(Route, Owner, startTimestamp);
 
     /// <summary>The next destination in this request's order of preference; null when there is none.</summary>
     internal Destination? Pick(HttpContext context) => Model.Affinity is { } affinity ? affinity.Pick(context, this) : Balancer.Pick(context, this);

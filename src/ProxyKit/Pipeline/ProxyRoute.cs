@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Buffering;
+using ProxyKit.Caching;
 using ProxyKit.Diagnostics;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
@@ -51,6 +52,12 @@ internal sealed class ProxyRoute
             pipeline = new RequestBuffering(pipeline, _config, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
         if (_config.Mirror is { Percentage: > 0 } mirror)
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
+        if (_config.Cache is { Enabled: true } cache)
+        {
+            var stage = new CacheStage(_config.RouteId, pipeline, cache, services.Caching, services.Options.PathForwarding);
+            services.Caching.Zones.Set(stage.Zone, stage);
+            pipeline = stage.InvokeAsync;
+        }
         if (buffering.Response.Enabled ?? isFastCgi)
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
         if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })

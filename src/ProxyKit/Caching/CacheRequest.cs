@@ -1,0 +1,215 @@
+using System.Runtime.ExceptionServices;
+using Microsoft.AspNetCore.Http;
+
+namespace ProxyKit.Caching;
+
+/// <summary>A client's request that is not simply a hit: what is stored has to be validated, or nothing is, or it has to be waited for.</summary>
+internal sealed class CacheRequest(CacheStage stage, HttpContext context, string key)
+{
+    private readonly CacheDirectives _directives = CacheUses.RequestDirectives(context.Request);
+    private CacheForward _forward;
+    // Where it is one of several variants that are fetched side by side.
+    private string? _variantKey;
+    private bool _isAlone;
+
+    private CacheServices Services => stage.Services;
+
+    public async Task RunAsync(ValueTask<IReadOnlyList<CachedResponse>> finding)
+    {
+        var found = await finding;
+        // Each turn but the last is one that somebody else's answer was no good for.
+        for (var turn = 0; ; turn++)
+        {
+            var stored = CacheSelection.Select(found, context.Request);
+            if (stored is not null && await TryAnswerAsync(stored))
+                return;
+            if (_directives.OnlyIfCached)
+            {
+                // RFC 9111 §5.2.1.7
+                context.Response.StatusCode = StatusCodes.Status504GatewayTimeout;
+                stage.Delivery.Describe(context, CacheResult.Miss, "; detail=ONLY-IF-CACHED");
+                return;
+            }
+            if (stored is null)
+            {
+                if (Services.TryGetUncacheable(key, out var refusal))
+                {
+                    await stage.PassAsync(context, refusal);
+                    return;
+                }
+                _forward = found.Count > 0 ? CacheForward.VaryMiss : CacheForward.UriMiss;
+            }
+            if (HttpMethods.IsHead(context.Request.Method))
+            {
+                await stage.PassAsync(context, CacheRefusal.Bypass);
+                return;
+            }
+            if (await TryFetchAsync(stored, isLastTurn: turn > 2))
+                return;
+            found = await stage.Store.FindAsync(key, context.RequestAborted);
+        }
+    }
+
+    /// <summary>Answers with what is stored, if it may.</summary>
+    private async ValueTask<bool> TryAnswerAsync(CachedResponse stored)
+    {
+        var age = CacheUses.Age(stored.Head, Services.Time.GetUtcNow());
+        var use = CacheUses.Decide(stored.Head, age, _directives, stage.Config);
+        if (use == CacheUse.Validate)
+        {
+            _forward = age < stored.Head.Freshness.Lifetime && !stored.Head.IsInvalid ? CacheForward.Request : CacheForward.Stale;
+            return false;
+        }
+        if (use == CacheUse.StaleWhileRevalidate)
+            ValidateInBackground(stored);
+        return await TryDeliverAsync(stored, age, use == CacheUse.Fresh ? CacheResult.Hit : CacheResult.Stale);
+    }
+
+    private async ValueTask<bool> TryDeliverAsync(CachedResponse stored, TimeSpan age, CacheResult result)
+    {
+        if (!CacheDelivery.CanDeliver(context.Request, stored))
+        {
+            _forward = CacheForward.Partial;
+            return false;
+        }
+        if (await stored.OpenAsync(context.RequestAborted) is not { } body)
+            return false;
+        await stage.Delivery.DeliverAsync(context, stored, body, age, result);
+        return true;
+    }
+
+    private void ValidateInBackground(CachedResponse stored)
+    {
+        if (Services.FindFlight(key) is not null)
+            return;
+        // Its own: the client's request ends before, and has its own to tell.
+        var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, stored, _directives);
+        if (Services.TryAdd(flight))
+            flight.Start();
+        else
+            flight.Dispose();
+    }
+
+    /// <summary>Asks the upstream, or waits for the answer to somebody who has. False when that is no good for this request: the store is to be looked at again.</summary>
+    private async ValueTask<bool> TryFetchAsync(CachedResponse? stored, bool isLastTurn)
+    {
+        var isRange = context.Request.Headers.Range.Count > 0;
+        var canShare = stage.Config.CollapseForwarding && !_isAlone && !isLastTurn && !isRange;
+        if (canShare && Services.FindFlight(_variantKey ?? key) is { } other)
+            return await TryFollowAsync(other, stored);
+
+        var flight = new CacheFlight(stage, context, context.GetProxyContext(), key, stored, _directives) { FlightKey = canShare ? _variantKey ?? key : null };
+        if (canShare && !Services.TryAdd(flight))
+        {
+            flight.Dispose();
+            return false; // somebody was faster
+        }
+        flight.Join();
+        flight.Start();
+        try
+        {
+            FlightAnswer answer;
+            try
+            {
+                answer = await flight.Answer.WaitAsync(context.RequestAborted);
+            }
+            catch (OperationCanceledException)
+            {
+                _ = flight.DropFirstAsync();
+                throw;
+            }
+            return await TryTakeAsync(answer, stored);
+        }
+        finally
+        {
+            flight.Leave();
+        }
+    }
+
+    private async ValueTask<bool> TryTakeAsync(FlightAnswer answer, CachedResponse? stored)
+    {
+        switch (answer.Result)
+        {
+            case FlightResult.Validated:
+                return await TryDeliverAsync(answer.Updated!, CacheUses.Age(answer.Updated!.Head, Services.Time.GetUtcNow()), CacheResult.Revalidated);
+            case FlightResult.Failed when stored is not null && await TryAnswerStaleAsync(stored):
+                return true;
+            case FlightResult.Failed when answer.Exception is { } failure:
+                ExceptionDispatchInfo.Throw(failure);
+                return true;
+            case FlightResult.Failed:
+                _isAlone = true;
+                return false;
+            default:
+                await using (answer.First!)
+                    await stage.Delivery.DeliverAsync(context, answer, answer.First!, isFirst: true, _forward);
+                return true;
+        }
+    }
+
+    private async ValueTask<bool> TryFollowAsync(CacheFlight flight, CachedResponse? stored)
+    {
+        flight.Join();
+        try
+        {
+            FlightAnswer answer;
+            try
+            {
+                answer = await flight.Answer.WaitAsync(stage.Config.CollapseTimeout, Services.Time, context.RequestAborted);
+            }
+            catch (TimeoutException)
+            {
+                _isAlone = true;
+                return false;
+            }
+            switch (answer.Result)
+            {
+                case FlightResult.Validated when CacheSelection.Matches(answer.Updated!.Head.Vary, context.Request):
+                    return await TryDeliverAsync(answer.Updated!, CacheUses.Age(answer.Updated!.Head, Services.Time.GetUtcNow()), CacheResult.Revalidated);
+                case FlightResult.Stored when !CacheSelection.Matches(answer.Head!.Vary, context.Request):
+                    // With all who want the same variant.
+                    _variantKey = $"{key}\n{string.Join('\n', CacheSelection.Vary(string.Join(',', answer.Head!.Vary.Select(v => v.Key)), context.Request))}";
+                    _forward = CacheForward.VaryMiss;
+                    return false;
+                case FlightResult.Stored when answer.Fill!.TryRead() is { } reader:
+                    await using (reader)
+                        await stage.Delivery.DeliverAsync(context, answer, reader, isFirst: false, _forward);
+                    return true;
+                case FlightResult.Passed:
+                    await stage.PassAsync(context, answer.Refusal);
+                    return true;
+                case FlightResult.Failed when stored is not null && await TryAnswerStaleAsync(stored):
+                    return true;
+                default:
+                    _isAlone = answer.Result == FlightResult.Failed;
+                    return false;
+            }
+        }
+        finally
+        {
+            flight.Leave();
+        }
+    }
+
+    private async ValueTask<bool> TryAnswerStaleAsync(CachedResponse stored)
+    {
+        var age = CacheUses.Age(stored.Head, Services.Time.GetUtcNow());
+        if (!CacheUses.MayServeOnError(stored.Head, age, _directives, stage.Config))
+            return false;
+        if (context.GetProxyContext() is { } proxy)
+            proxy.Error = ProxyError.None; // the client is not to see any of it
+        return await TryDeliverAsync(stored, age, CacheResult.Stale);
+    }
+}
+
+/// <summary>Why a request went to the upstream (RFC 9211 §2.2).</summary>
+internal enum CacheForward
+{
+    UriMiss,
+    VaryMiss,
+    Stale,
+    Request,
+    Partial,
+    Bypass,
+    Method,
+}

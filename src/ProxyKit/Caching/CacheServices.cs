@@ -1,0 +1,145 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Caching.Memory;
+using Microsoft.Extensions.Logging;
+
+namespace ProxyKit.Caching;
+
+/// <summary>What all caches of an app share.</summary>
+internal sealed class CacheServices(
+    IEnumerable<IProxyCacheStore> stores, TimeProvider time, CacheMetrics metrics, CacheLog log, ILoggerFactory loggers, IHttpContextAccessor? accessor = null) : IDisposable
+{
+    // Against strangers who make up many keys: the oldest are forgotten.
+    private const int MaxRemembered = 100_000;
+    private const int MaxAlone = 256;
+
+    private readonly FrozenDictionary<string, IProxyCacheStore> _stores = stores
+        .GroupBy(s => s.Name, StringComparer.OrdinalIgnoreCase).ToFrozenDictionary(g => g.Key, g => g.Last(), StringComparer.OrdinalIgnoreCase);
+
+    private readonly ConcurrentDictionary<string, CacheFlight> _flights = new(StringComparer.Ordinal);
+    private readonly MemoryCache _uncacheable = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
+    private readonly MemoryCache _uses = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
+    // What was purged a moment ago: answers that are on their way are from before.
+    private readonly MemoryCache _purged = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
+    private long _purgedMany;
+    private int _alone;
+
+    public TimeProvider Time { get; } = time;
+
+    public CacheMetrics Metrics { get; } = metrics;
+
+    public CacheLog Log { get; } = log;
+
+    public IEnumerable<IProxyCacheStore> Stores => _stores.Values;
+
+    public NoVarySearchTable NoVarySearch { get; } = new(loggers);
+
+    /// <summary>The routes and endpoints that have a cache.</summary>
+    public CacheZones Zones { get; } = new();
+
+    /// <summary>The store of that name; validation has seen that there is one.</summary>
+    public IProxyCacheStore Store(string name) => _stores[name];
+
+    /// <summary>The flight for this key that others can join.</summary>
+    public CacheFlight? FindFlight(string key) => _flights.GetValueOrDefault(key);
+
+    public bool TryAdd(CacheFlight flight) => _flights.TryAdd(flight.FlightKey!, flight);
+
+    public void Ended(CacheFlight flight)
+    {
+        if (flight.FlightKey is { } key)
+            _flights.TryRemove(new(key, flight));
+        if (flight.IsAlone)
+            Interlocked.Decrement(ref _alone);
+    }
+
+    /// <summary>Whether a flight may go on when its clients have left. Not all may: strangers could have it fetch more than anybody reads.</summary>
+    public bool TryGoOnAlone(CacheFlight flight)
+    {
+        if (Interlocked.Increment(ref _alone) > MaxAlone)
+        {
+            Interlocked.Decrement(ref _alone);
+            return false;
+        }
+        flight.IsAlone = true;
+        return true;
+    }
+
+    public bool TryGetUncacheable(ReadOnlySpan<char> key, out CacheRefusal refusal) => _uncacheable.TryGetValue(key, out refusal);
+
+    public void RememberUncacheable(string key, CacheRefusal refusal, TimeSpan time)
+    {
+        if (time > TimeSpan.Zero)
+            _uncacheable.Set(key, refusal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = time });
+    }
+
+    /// <summary>Counts that this key is asked for, and says how often it has been in the last hour.</summary>
+    public int CountUse(string key)
+    {
+        var count = (_uses.TryGetValue(key, out int before) ? before : 0) + 1;
+        _uses.Set(key, count, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromHours(1) });
+        return count;
+    }
+
+    /// <summary>Stands for a URL where its key says more than the URL.</summary>
+    public static string UrlTag(string url) => "\n" + url;
+
+    public bool IsPurgedSince(string key, DateTimeOffset time) =>
+        Volatile.Read(ref _purgedMany) >= time.UtcTicks || (_purged.TryGetValue(CacheInvalidation.UrlOf(key), out DateTimeOffset purged) && purged >= time);
+
+    /// <summary>Purges what is stored of a URL in a zone; <paramref name="url"/>: how its keys begin.</summary>
+    public async ValueTask<long> PurgeAsync(IProxyCacheStore store, string url, bool soft)
+    {
+        _purged.Set(url, Time.GetUtcNow(), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromMinutes(10) });
+        _uncacheable.Remove(url);
+        return await store.PurgeAsync(new(CachePurgeKind.Key, url, soft), CancellationToken.None)
+            + await store.PurgeAsync(new(CachePurgeKind.Tag, UrlTag(url), soft), CancellationToken.None);
+    }
+
+    /// <summary>Purges a URL in all zones.</summary>
+    public async ValueTask<long> PurgeUrlAsync(Uri url, bool soft)
+    {
+        long count = 0;
+        foreach (var zone in Zones.All)
+            count += await PurgeAsync(zone.Store, zone.UrlKey(url), soft);
+        return count;
+    }
+
+    public ValueTask<long> PurgeTagAsync(string tag, bool soft) => PurgeManyAsync(new(CachePurgeKind.Tag, tag, soft));
+
+    /// <summary>Purges in all stores.</summary>
+    public async ValueTask<long> PurgeManyAsync(CachePurge purge)
+    {
+        Volatile.Write(ref _purgedMany, Time.GetUtcNow().UtcTicks);
+        long count = 0;
+        foreach (var store in Zones.All.Select(zone => zone.Store).Distinct())
+            count += await store.PurgeAsync(purge, CancellationToken.None);
+        return count;
+    }
+
+    /// <summary>Has <see cref="IHttpContextAccessor"/> know the cache's own request.</summary>
+    public void SetCurrent(HttpContext context)
+    {
+        if (accessor is not null)
+            accessor.HttpContext = context;
+    }
+
+    public void Dispose()
+    {
+        _uncacheable.Dispose();
+        _uses.Dispose();
+        _purged.Dispose();
+        NoVarySearch.Dispose();
+    }
+}
+
+/// <summary>The zones in force: each route and endpoint with a cache has keys of its own.</summary>
+internal sealed class CacheZones
+{
+    private readonly ConcurrentDictionary<string, CacheStage> _zones = new(StringComparer.Ordinal);
+
+    public ICollection<CacheStage> All => _zones.Values;
+
+    public void Set(string zone, CacheStage stage) => _zones[zone] = stage;
+}

@@ -1,0 +1,156 @@
+using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Caching;
+
+/// <summary>
+/// The cache stage: answers from the store what is fresh there; asks the upstream for all else, once for all who ask at the same time. This file is the short way of a hit, and what goes past the cache;
+/// all else is in <see cref="CacheRequest"/>.
+/// </summary>
+internal sealed class CacheStage
+{
+    // Frameworks that heed them answer a GET as if it were another method.
+    private static readonly string[] s_methodOverrides = ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"];
+
+    private readonly RequestDelegate _next;
+    private readonly CacheKey _key;
+    private readonly Func<HttpContext, bool>? _bypass;
+    private readonly Func<HttpContext, bool>? _noStore;
+
+    public CacheStage(string zone, RequestDelegate next, CacheConfig config, CacheServices services, PathForwarding forwarding, string? coding = null)
+    {
+        (Zone, _next, Config, Services, Coding) = (zone, next, config, services, coding);
+        Store = services.Store(config.Store);
+        Policy = new(config);
+        Delivery = new(this);
+        _key = new(zone, config.Key, forwarding);
+        _bypass = CacheCondition.Compile(config.Bypass);
+        _noStore = CacheCondition.Compile(config.NoStore);
+    }
+
+    public string Zone { get; }
+
+    public CacheConfig Config { get; }
+
+    public CacheServices Services { get; }
+
+    public IProxyCacheStore Store { get; }
+
+    public ResponsePolicy Policy { get; }
+
+    public CacheDelivery Delivery { get; }
+
+    /// <summary>The content coding in which responses are stored here; null: as they come.</summary>
+    public string? Coding { get; }
+
+    public Task InvokeAsync(HttpContext context)
+    {
+        if (!IsCacheable(context))
+            return PassAsync(context, CacheRefusal.Bypass);
+        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
+        try
+        {
+            if (!TryWriteKey(ref key, context))
+                return PassAsync(context, CacheRefusal.KeyTooLong);
+            var finding = Store.FindAsync(key.Text, context.RequestAborted);
+            if (!finding.IsCompletedSuccessfully)
+                return new CacheRequest(this, context, key.Text.ToString()).RunAsync(finding);
+            var found = finding.Result;
+            if (found.Count == 0 && Services.TryGetUncacheable(key.Text, out var refusal) && !CacheUses.RequestDirectives(context.Request).OnlyIfCached)
+                return PassAsync(context, refusal);
+            if (CacheSelection.Select(found, context.Request) is { Head.RangeStart: null } stored)
+            {
+                var age = CacheUses.Age(stored.Head, Services.Time.GetUtcNow());
+                if (CacheUses.Decide(stored.Head, age, CacheUses.RequestDirectives(context.Request), Config) == CacheUse.Fresh)
+                {
+                    var opening = stored.OpenAsync(context.RequestAborted);
+                    if (opening.IsCompletedSuccessfully && opening.Result is { } body)
+                        return Delivery.DeliverAsync(context, stored, body, age, CacheResult.Hit);
+                }
+            }
+            return new CacheRequest(this, context, key.Text.ToString()).RunAsync(new(found));
+        }
+        finally
+        {
+            key.Clear();
+        }
+    }
+
+    /// <summary>The upstream's answer, whatever it is, without the cache.</summary>
+    public Task PassAsync(HttpContext context, CacheRefusal refusal)
+    {
+        if (context.GetProxyContext() is { } proxy)
+            (proxy.CacheResult, proxy.CacheRefusal) = (CacheResult.Bypass, refusal);
+        Services.Metrics.Answered(Zone, CacheResult.Bypass);
+        var pass = new CachePass(this, refusal);
+        context.Response.OnStarting(static state => ((CachePass, HttpContext))state is var (pass, context) ? pass.StartingAsync(context) : Task.CompletedTask, (pass, context));
+        return _next(context);
+    }
+
+    /// <summary>The rest of the pipeline, for a request of the cache's own.</summary>
+    public Task RunNextAsync(HttpContext detached) => _next(detached);
+
+    /// <summary>Whether the route says that what answers this request is not stored.</summary>
+    public bool Refuses(HttpContext context) => _noStore?.Invoke(context) == true;
+
+    /// <summary>The key of a request. <paramref name="query"/>: in the place of its own.</summary>
+    public string? KeyOf(HttpContext context, string? query)
+    {
+        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
+        try
+        {
+            return _key.TryWrite(ref key, context, query, Coding) ? key.Text.ToString() : null;
+        }
+        finally
+        {
+            key.Clear();
+        }
+    }
+
+    /// <summary>How the keys of a URL begin.</summary>
+    public string UrlKey(Uri url) => _key.OfUrl(url);
+
+    /// <summary>Remembers that a response could not be stored, if it is likely that the next cannot either.</summary>
+    public void RememberUncacheable(string key, CacheRefusal refusal)
+    {
+        if (refusal is not (CacheRefusal.MinUses or CacheRefusal.NoStoreCondition or CacheRefusal.RequestNoStore or CacheRefusal.Authorization or CacheRefusal.Partial or CacheRefusal.Store))
+            Services.RememberUncacheable(key, refusal, Config.UncacheableTimeToLive);
+    }
+
+    /// <summary>What a HEAD has said of what is stored (RFC 9111 §4.3.5): it is still the same, or it is not.</summary>
+    public async ValueTask UpdateFromHeadAsync(HttpContext context)
+    {
+        var response = context.Response;
+        if (response.StatusCode != StatusCodes.Status200OK || KeyOf(context, query: null) is not { } key)
+            return;
+        if (CacheSelection.Select(await Store.FindAsync(key, CancellationToken.None), context.Request) is not { Head: { StatusCode: StatusCodes.Status200OK } head } stored)
+            return;
+        var now = Services.Time.GetUtcNow();
+        var updated = response.ContentLength is { } length && length != stored.Length ? null
+            : CacheValidation.Update(head, context.Request, response, context.GetProxyContext()?.AccelExpires, now, now, Config);
+        await Store.UpdateAsync(key, stored, updated ?? head with { IsInvalid = true }, CancellationToken.None);
+    }
+
+    // RFC 9111 §3: only what is understood. A GET with a body means what its origin says it means.
+    private bool IsCacheable(HttpContext context)
+    {
+        var request = context.Request;
+        if (!(HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) || request.Headers.Upgrade.Count > 0 || Forwarder.MayHaveBody(context))
+            return false;
+        foreach (var name in s_methodOverrides)
+        {
+            if (request.Headers.ContainsKey(name))
+                return false;
+        }
+        return _bypass?.Invoke(context) != true;
+    }
+
+    private bool TryWriteKey(ref DefaultInterpolatedStringHandler key, HttpContext context)
+    {
+        if (Services.NoVarySearch.IsEmpty)
+            return _key.TryWrite(ref key, context, query: null, Coding);
+        var query = KeyOf(context, "") is { } withoutQuery ? Services.NoVarySearch.Normalize(withoutQuery, context.Request.QueryString.Value ?? "") : null;
+        return _key.TryWrite(ref key, context, query, Coding);
+    }
+}
