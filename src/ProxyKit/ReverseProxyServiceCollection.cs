@@ -48,6 +48,8 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<CacheLog>();
         services.TryAddSingleton<CacheMetrics>();
         services.TryAddSingleton<CacheServices>();
+        services.TryAddSingleton<CacheEndpoints>();
+        services.TryAddSingleton<IProxyCache, ProxyCache>();
         services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();

@@ -58,6 +58,8 @@ internal sealed class CacheDelivery(CacheStage stage)
             WriteHeaders(context, head!.StatusCode, head.Headers.AsSpan());
             context.Response.Headers.Age = Age(CacheUses.Age(head, stage.Services.Time.GetUtcNow()));
         }
+        if (isFirst && context.GetProxyContext() is { Destination: { } answered } proxy)
+            proxy.Model.Affinity?.Deliver(context, proxy, answered);
         Describe(context, isFirst ? CacheResult.Miss : CacheResult.Collapsed, answer, forward);
 
         var announced = response.Headers.ContentLength;

@@ -14,6 +14,9 @@ internal sealed class CacheResponseFeature(CacheFlight flight) : PipeWriter, IHt
     private Scratch _scratch;
     private Task? _start;
 
+    /// <summary>Whether a request is the cache's own.</summary>
+    public static bool IsResponseOf(HttpContext context) => context.Features.Get<IHttpResponseFeature>() is CacheResponseFeature;
+
     public int StatusCode { get; set; } = StatusCodes.Status200OK;
 
     public string? ReasonPhrase { get; set; }

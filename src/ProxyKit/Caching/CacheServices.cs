@@ -111,11 +111,17 @@ internal sealed class CacheServices(
     /// <summary>Purges in all stores.</summary>
     public async ValueTask<long> PurgeManyAsync(CachePurge purge)
     {
-        Volatile.Write(ref _purgedMany, Time.GetUtcNow().UtcTicks);
         long count = 0;
         foreach (var store in Zones.All.Select(zone => zone.Store).Distinct())
-            count += await store.PurgeAsync(purge, CancellationToken.None);
+            count += await PurgeManyAsync(store, purge);
         return count;
+    }
+
+    /// <summary>Purges more than a URL. Which of the answers on their way are meant is not looked at: none is stored.</summary>
+    public ValueTask<long> PurgeManyAsync(IProxyCacheStore store, CachePurge purge)
+    {
+        Volatile.Write(ref _purgedMany, Time.GetUtcNow().UtcTicks);
+        return store.PurgeAsync(purge, CancellationToken.None);
     }
 
     /// <summary>Has <see cref="IHttpContextAccessor"/> know the cache's own request.</summary>
@@ -142,4 +148,7 @@ internal sealed class CacheZones
     public ICollection<CacheStage> All => _zones.Values;
 
     public void Set(string zone, CacheStage stage) => _zones[zone] = stage;
+
+    /// <summary>A route is no longer configured.</summary>
+    public void Remove(string zone) => _zones.TryRemove(zone, out _);
 }

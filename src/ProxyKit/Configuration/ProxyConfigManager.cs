@@ -183,6 +183,8 @@ internal sealed class ProxyConfigManager(
             cluster?.Close();
         }
         directory.Publish(_clusters.Values.Where(c => c.Model is not null));
+        foreach (var gone in _configured.Keys.Except(configured.Keys, StringComparer.OrdinalIgnoreCase))
+            services.Caching.Zones.Remove(gone);
         _configured = configured;
         _configuredRoutes = [.. configured.Values];
         monitor.Routes = routes;

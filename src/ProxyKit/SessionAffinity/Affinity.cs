@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Caching;
 using ProxyKit.Forwarding;
 using ProxyKit.LoadBalancing;
 
@@ -92,6 +93,9 @@ internal sealed class Affinity
     /// <summary>Ties the session to the destination that has answered. Called when the upstream's headers are copied to the response, transforms not yet applied.</summary>
     public void Deliver(HttpContext context, ProxyContext proxy, Destination? answered)
     {
+        // An answer that the cache has asked for may be for many; the client who asked first is told when it gets it.
+        if (CacheResponseFeature.IsResponseOf(context))
+            return;
         // None has, where a resilience pipeline of the user's came up with the answer.
         if (answered is null || !_keyOf.TryGetValue(answered, out var key))
             return;

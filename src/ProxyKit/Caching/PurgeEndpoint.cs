@@ -1,0 +1,41 @@
+using System.Net;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
+
+namespace ProxyKit.Caching;
+
+/// <summary>Obeys <c>PURGE</c>.</summary>
+internal sealed class PurgeEndpoint(IProxyCache cache)
+{
+    public const string Method = "PURGE";
+
+    private const string Field = "Proxy-Purge";
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        // Who authorizes is the app; what has not been authorized is not for strangers.
+        if (context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is null && !IsLocal(context.Connection))
+        {
+            context.Response.StatusCode = StatusCodes.Status403Forbidden;
+            return;
+        }
+        var url = new Uri(context.Request.GetEncodedUrl());
+        var count = context.Request.Headers[Field].ToString() switch
+        {
+            "" => await cache.PurgeAsync(url, CachePurgeMode.Remove),
+            "soft" => await cache.PurgeAsync(url, CachePurgeMode.MarkInvalid),
+            "prefix" => await cache.PurgePrefixAsync(url, CachePurgeMode.Remove),
+            _ => -1,
+        };
+        context.Response.StatusCode = count switch
+        {
+            < 0 => StatusCodes.Status400BadRequest,
+            0 => StatusCodes.Status404NotFound,
+            _ => StatusCodes.Status200OK,
+        };
+    }
+
+    // A Unix socket has no addresses: whoever may open it is local.
+    private static bool IsLocal(ConnectionInfo connection) => connection.RemoteIpAddress is not { } peer || IPAddress.IsLoopback(peer);
+}
