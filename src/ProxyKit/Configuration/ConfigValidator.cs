@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Buffering;
+using ProxyKit.Caching;
 using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
@@ -57,12 +58,14 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
+            CacheValidator.Validate(where, route, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
         BufferingValidator.Validate(routes, clusters, options.Value.Buffering, tempFiles, errors);
+        CacheValidator.Validate(routes, options.Value.Cache, services, errors);
         return errors;
 
         string? UnknownCluster(string id) => clusterIds.Contains(id)

@@ -1,6 +1,7 @@
 using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Buffering;
+using ProxyKit.Caching;
 using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Health;
@@ -42,6 +43,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Split = route.Section("Split", SplitReader.Read),
             Mirror = route.Section("Mirror", MirrorReader.Read),
             Buffering = route.Section("Buffering", BufferingReader.Read),
+            Cache = route.Section("Cache", CacheReader.Read),
             FastCgi = route.Section("FastCgi", FastCgiReader.ReadSite),
             Site = route.Section("Site", SiteReader.Read),
             Order = route.Int("Order"),

@@ -30,6 +30,9 @@ public class SchemaTests
         { "Buffering", typeof(BufferingConfig) },
         { "RequestBuffering", typeof(RequestBufferingConfig) },
         { "ResponseBuffering", typeof(ResponseBufferingConfig) },
+        { "Cache", typeof(CacheConfig) },
+        { "CacheKey", typeof(CacheKeyConfig) },
+        { "CacheCondition", typeof(CacheConditionConfig) },
         { "FastCgi", typeof(FastCgiConfig) },
         { "Site", typeof(SiteConfig) },
         { "FastCgiConnections", typeof(FastCgiConnectionConfig) },
@@ -58,7 +61,7 @@ public class SchemaTests
 
     // What deliberately differs: a destination's name is the key under which it stands; ActivityTimeout is YARP's name for two of our limits, Policy its name for the only one.
     // A delegate comes from code only.
-    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key", "FastCgiConfig.ComputedParameters"];
+    private static readonly string[] s_onlyInRecords = ["DestinationConfig.Name", "ResilienceConfig.Pipeline", "HashConfig.Key", "FastCgiConfig.ComputedParameters", "CacheKeyConfig.Custom", "CacheConditionConfig.When"];
     private static readonly string[] s_onlyInSchema = ["HttpRequestConfig.ActivityTimeout", "ActiveHealthCheckConfig.Policy"];
 
     [Theory]
@@ -198,6 +201,7 @@ public class SchemaTests
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percent": 5 } ] } } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Split": { "Clusters": [ { "ClusterId": "d", "Percentage": "5%" } ] } } } }""")]
     [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Mirror": { "Percentage": 5 } } } }""")]
+    [InlineData("""{ "Routes": { "r": { "ClusterId": "c", "Match": { "Path": "/" }, "Cache": { "DefaultTimeToLive": "60" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Hash": { "Source": "Ip" } } } }""")]
     [InlineData("""{ "Clusters": { "c": { "LoadBalancing": "RoundRobin" } } }""")]
     [InlineData("""{ "Clusters": { "c": { "Destinations": { "d": { "Adress": "http://a" } } } } }""")]
@@ -262,6 +266,10 @@ public class SchemaTests
         yield return ("Routes/*/Split/Clusters/*/Cookies/*", Definition("CookieMatch"));
         yield return ("Routes/*/Split/Sticky", Definition("SplitSticky"));
         yield return ("Routes/*/Mirror", Definition("Mirror"));
+        yield return ("Routes/*/Cache", Definition("Cache"));
+        yield return ("Routes/*/Cache/Key", Definition("CacheKey"));
+        yield return ("Routes/*/Cache/Bypass", Definition("CacheCondition"));
+        yield return ("Routes/*/Cache/NoStore", Definition("CacheCondition"));
         yield return ("Routes/*/Site", Definition("Site"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Hash", Definition("Hash"));
