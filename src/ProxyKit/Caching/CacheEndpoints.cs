@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Template;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 
 namespace ProxyKit.Caching;
 
@@ -18,7 +19,8 @@ internal sealed class CachedEndpoint
             ?? throw new InvalidOperationException("The reverse proxy's services are missing: call builder.Services.AddReverseProxy() before builder.Build().");
         var name = (endpoint as RouteEndpointBuilder)?.RoutePattern.RawText ?? endpoint.DisplayName ?? "";
         var errors = new List<string>();
-        CacheValidator.Validate($"Endpoint '{name}'", config, services.Stores, errors);
+        CacheValidator.Validate($"Endpoint '{name}'", new RouteConfig { RouteId = name, Cache = config }, errors);
+        CacheValidator.Validate([new() { RouteId = name, Cache = config }], endpoint.ApplicationServices.GetRequiredService<IOptions<ReverseProxyOptions>>().Value.Cache, endpoint.ApplicationServices, errors);
         if (errors.Count > 0)
             throw new ProxyConfigurationException(errors);
         if (!config.Enabled || endpoint.RequestDelegate is not { } next)
