@@ -1,10 +1,17 @@
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace ProxyKit.Caching;
 
 /// <summary>Whether a response is stored, and how long it is fresh (RFC 9111 §3, §4.2).</summary>
 internal sealed class ResponsePolicy(CacheConfig config)
 {
+    private const string SurrogateControl = "Surrogate-Control";
+
+    private static readonly TimeSpan s_maxHeuristic = TimeSpan.FromDays(1);
+
+    private readonly StatusTimeTable _statusTimes = new(config.StatusTimeToLive);
+
     public CacheConfig Config => config;
 
     /// <summary>
@@ -16,10 +23,152 @@ internal sealed class ResponsePolicy(CacheConfig config)
     /// <param name="accelExpires">The value of <c>X-Accel-Expires</c>; null when there was none.</param>
     /// <param name="requestTime">When the request was made.</param>
     /// <param name="responseTime">When the header section was there.</param>
-    public StorePlan Plan(HttpRequest request, HttpResponse response, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime) => throw new NotImplementedException();
+    public StorePlan Plan(HttpRequest request, HttpResponse response, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime)
+    {
+        var headers = response.Headers;
+        var own = TakeOwnFields(request, headers);
+        var status = response.StatusCode;
+        if (!HttpMethods.IsGet(request.Method))
+            return new(null, CacheRefusal.Bypass);
+        var instructions = CacheInstructions.Of(headers, own.Surrogate, accelExpires, responseTime, config);
+        if (FindRefusal(request, status, headers, instructions.Directives) is not CacheRefusal.None and var refusal)
+            return new(null, refusal);
+        ContentRange part = default;
+        var isPart = status == StatusCodes.Status206PartialContent;
+        if (isPart && (!ContentRange.TryParse(headers.ContentRange, out part) || (headers.ContentLength is { } length && length != part.Count)))
+            return new(null, CacheRefusal.Partial);
+        var stored = StoredHeaders.Of(headers, instructions.Directives.Fields, isPart, responseTime);
+        if (isPart && !Validators.HasStrong(stored))
+            return new(null, CacheRefusal.Partial);
+        refusal = FindFreshness(status, headers, Validators.HasAny(stored), instructions, requestTime, responseTime, out var freshness);
+        if (refusal != CacheRefusal.None)
+            return new(null, refusal);
+        var head = new CachedResponseHead
+        {
+            StatusCode = status,
+            Headers = stored,
+            Vary = CacheSelection.Vary(headers.Vary, headers.ContentEncoding, request),
+            RequestTime = requestTime,
+            ResponseTime = responseTime,
+            Freshness = freshness,
+            Tags = own.Tags,
+            RangeStart = isPart ? part.Start : null,
+            CompleteLength = isPart ? part.CompleteLength : null,
+        };
+        return new(head, CacheRefusal.None) { PartLength = isPart ? part.Count : null };
+    }
+
+    /// <summary>Takes off a response what is for this cache alone.</summary>
+    internal (ValueList<string> Tags, CacheDirectives? Surrogate) TakeOwnFields(HttpRequest request, IHeaderDictionary headers)
+    {
+        CacheDirectives? surrogate = null;
+        if (config.SurrogateControl && headers.TryGetValue(SurrogateControl, out var lines))
+        {
+            headers.Remove(SurrogateControl);
+            surrogate = TargetedDirectives.ParseSurrogate(lines);
+        }
+        return (CacheTags.Take(request, headers, config), surrogate);
+    }
+
+    /// <summary>What forbids to store the response, whatever its age.</summary>
+    internal CacheRefusal FindRefusal(HttpRequest request, int status, IHeaderDictionary headers, CacheDirectives directives)
+    {
+        if (!StatusCodeRules.IsFinal(status))
+            return CacheRefusal.Status;
+        if (config.AllowClientRefresh && CacheUses.RequestDirectives(request).NoStore)
+            return CacheRefusal.RequestNoStore;
+        if (directives.MustUnderstand && !StatusCodeRules.IsUnderstood(status))
+            return CacheRefusal.MustUnderstand;
+        // RFC 9111 §5.2.2.3: no-store beside must-understand is for caches that do not know it.
+        if (directives.NoStore && !directives.MustUnderstand)
+            return CacheRefusal.ResponseNoStore;
+        if (directives.Private)
+            return CacheRefusal.Private;
+        if (request.Headers.Authorization.Count > 0 && !directives.Public && !directives.MustRevalidate && directives.SharedMaxAge is null)
+            return CacheRefusal.Authorization;
+        if (headers.SetCookie.Count > 0 && !config.StoreSetCookie && !Names(directives.Fields, "Set-Cookie"))
+            return CacheRefusal.SetCookie;
+        if (!CacheSelection.CanSelect(headers.Vary))
+            return CacheRefusal.VaryStar;
+        if (IsStream(headers.ContentType))
+            return CacheRefusal.Stream;
+        if (headers.ContentLength > config.MaxEntrySize)
+            return CacheRefusal.TooLarge;
+        return config.CheckContentType && StaticContentTypes.IsMismatch(request, status, headers.ContentType) ? CacheRefusal.ContentType : CacheRefusal.None;
+    }
+
+    /// <summary>How long the response is fresh; or why it is not worth storing.</summary>
+    internal CacheRefusal FindFreshness(
+        int status, IHeaderDictionary headers, bool hasValidator, CacheInstructions instructions, DateTimeOffset requestTime, DateTimeOffset responseTime, out CacheFreshness freshness)
+    {
+        var directives = instructions.Directives;
+        var age = ResponseAge.Initial(headers, requestTime, responseTime);
+        var lifetime = Lifetime(status, headers, instructions, age, responseTime);
+        var forbidsStale = directives.ForbidsStale;
+        freshness = new()
+        {
+            Lifetime = lifetime ?? TimeSpan.Zero,
+            InitialAge = age,
+            MustRevalidate = forbidsStale,
+            NoCache = directives.NoCache,
+            StaleWhileRevalidate = forbidsStale ? TimeSpan.Zero : directives.StaleWhileRevalidate ?? config.StaleWhileRevalidate,
+            StaleIfError = forbidsStale ? TimeSpan.Zero : directives.StaleIfError ?? config.StaleIfError,
+        };
+        if (lifetime is null && !directives.Public && !StatusCodeRules.IsHeuristicallyCacheable(status))
+            return CacheRefusal.Status;
+        if (hasValidator || (!directives.NoCache && age < freshness.Lifetime))
+            return CacheRefusal.None;
+        if (lifetime is null)
+            return CacheRefusal.NoFreshness;
+        // It is stale, and cannot be validated; that the response itself allows it to be served so makes it worth something.
+        var stale = age - freshness.Lifetime;
+        var mayBeServed = !directives.NoCache && !forbidsStale && (stale < freshness.StaleWhileRevalidate || stale < directives.StaleIfError);
+        return mayBeServed ? CacheRefusal.None : CacheRefusal.Stale;
+    }
+
+    /// <summary>RFC 9111 §4.2.1, §4.2.2; null where nothing says how long. What counts from now on, by configuration or <c>X-Accel-Expires</c>, has the age that the response came with on top.</summary>
+    private TimeSpan? Lifetime(int status, IHeaderDictionary headers, CacheInstructions instructions, TimeSpan age, DateTimeOffset responseTime)
+    {
+        if (instructions.KeepFor is { } keepFor)
+            return keepFor + age;
+        if (instructions.Directives.Lifetime is { } lifetime)
+            return lifetime;
+        var date = ResponseAge.Date(headers, responseTime);
+        if (instructions.HeedsExpires && headers.Expires is { Count: > 0 } expires)
+            return HttpDates.TryParse(expires, responseTime, out var end) && end > date ? Least(end - date, DeltaSeconds.From(DeltaSeconds.Max)) : TimeSpan.Zero;
+        if (_statusTimes.Of(status) is { } statusTime)
+            return statusTime + age;
+        if (!StatusCodeRules.IsHeuristicallyCacheable(status) && !instructions.Directives.Public)
+            return null;
+        if (config.DefaultTimeToLive is { } defaultTime && StatusCodeRules.IsHeuristicallyCacheable(status))
+            return defaultTime + age;
+        if (config.HeuristicFraction > 0 && HttpDates.TryParse(headers.LastModified, responseTime, out var modified) && modified < date)
+            return Least((date - modified) * config.HeuristicFraction, s_maxHeuristic);
+        return null;
+    }
+
+    private static bool IsStream(StringValues contentType) =>
+        contentType is [{ } type, ..] &&
+        (type.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase) || type.StartsWith("multipart/x-mixed-replace", StringComparison.OrdinalIgnoreCase));
+
+    private static bool Names(IReadOnlyList<string> fields, string name)
+    {
+        foreach (var field in fields)
+        {
+            if (field.Equals(name, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
+    }
+
+    private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 }
 
 /// <summary>What is done with a response.</summary>
 /// <param name="Head">What is stored; null where nothing is.</param>
 /// <param name="Refusal">Why nothing is.</param>
-internal readonly record struct StorePlan(CachedResponseHead? Head, CacheRefusal Refusal);
+internal readonly record struct StorePlan(CachedResponseHead? Head, CacheRefusal Refusal)
+{
+    /// <summary>The length that the body of a part must have, by its <c>Content-Range</c>; with another one it is not whole.</summary>
+    public long? PartLength { get; init; }
+}

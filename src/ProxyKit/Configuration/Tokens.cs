@@ -8,7 +8,9 @@ internal static class Tokens
     private static readonly SearchValues<char> s_tokenChars =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    public static bool IsToken(string? text) => !string.IsNullOrEmpty(text) && !text.AsSpan().ContainsAnyExcept(s_tokenChars);
+    public static bool IsToken(string? text) => IsToken(text.AsSpan());
+
+    public static bool IsToken(ReadOnlySpan<char> text) => !text.IsEmpty && !text.ContainsAnyExcept(s_tokenChars);
 }
 
 /// <summary>Guesses what a misspelt name was meant to be.</summary>

@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Primitives;
+
+namespace ProxyKit.Caching;
+
+/// <summary>The field <c>Age</c> of a response (RFC 9111 §5.1).</summary>
+internal static class AgeHeader
+{
+    /// <summary>
+    /// The age that upstream caches have seen. Of several members the first counts; what is no number is not there. What stands behind a semicolon does not make a response younger.
+    /// </summary>
+    public static TimeSpan Parse(StringValues lines)
+    {
+        if (lines.Count == 0)
+            return default;
+        var text = lines[0].AsSpan();
+        if (text.IndexOfAny(',', ';') is >= 0 and var end)
+            text = text[..end];
+        return DeltaSeconds.TryParse(text.Trim(" \t"), out var age) ? age : default;
+    }
+}
