@@ -15,8 +15,17 @@ internal static class CacheGroups
     /// <summary>The tag of a group's responses. It has a space, as no tag of <see cref="CacheConfig.TagField"/> has: groups are of one origin, and nobody else's.</summary>
     public static string Tag(HttpRequest request, string name) => $"group {request.Scheme.ToLowerInvariant()}://{Host(request)} {name}";
 
-    /// <summary>The groups that a response wants to have invalidated. Only for the answer to an unsafe method (RFC 9875 §3).</summary>
-    public static IReadOnlyList<string> Invalidated(IHeaderDictionary response) => response.TryGetValue(InvalidationField, out var lines) ? Names(lines) : [];
+    /// <summary>The tags of the groups that a response makes invalid, of the request's origin. Only for the answer to an unsafe method (RFC 9875 §3).</summary>
+    public static IReadOnlyList<string> Invalidated(HttpRequest request, IHeaderDictionary response)
+    {
+        if (!response.TryGetValue(InvalidationField, out var lines))
+            return [];
+        var names = Names(lines);
+        var tags = new string[names.Count];
+        for (var i = 0; i < tags.Length; i++)
+            tags[i] = Tag(request, names[i]);
+        return tags;
+    }
 
     /// <summary>The names in a field: a list of strings; none where anything else is in it.</summary>
     public static IReadOnlyList<string> Names(StringValues lines)

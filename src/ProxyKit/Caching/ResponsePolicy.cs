@@ -10,7 +10,7 @@ internal sealed class ResponsePolicy(CacheConfig config)
 
     private static readonly TimeSpan s_maxHeuristic = TimeSpan.FromDays(1);
 
-    private readonly StatusLifetimes _statusTimes = new(config.StatusTimeToLive);
+    private readonly StatusTimeTable _statusTimes = new(config.StatusTimeToLive);
 
     public CacheConfig Config => config;
 
