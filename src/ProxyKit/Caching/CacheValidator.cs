@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.DependencyInjection;
 using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 
@@ -9,19 +8,19 @@ namespace ProxyKit.Caching;
 internal static class CacheValidator
 {
     private const int MaxVariants = 1000, MaxUses = 100;
+    private const string Limits = $"{nameof(ReverseProxyOptions)}.{nameof(ReverseProxyOptions.Cache)}";
 
     // The tag field is dropped, and these are for the client or for the cache.
     private static readonly string[] s_notForTags =
         ["Accept-Ranges", "Age", "Cache-Control", "Cache-Status", "Date", "ETag", "Expires", "Last-Modified", "Pragma", "Surrogate-Control", "Vary", "WWW-Authenticate"];
 
-    public static void Validate(string where, RouteConfig route, List<string> errors)
+    /// <summary>A route's cache, or an endpoint's.</summary>
+    public static void Validate(string where, CacheConfig cache, IEnumerable<IProxyCacheStore> stores, List<string> errors)
     {
-        if (route.Cache is not { } cache)
-            return;
-        // The output cache answers before this one is asked, and heeds neither what responses say nor what is purged here.
-        if (cache.Enabled && route.OutputCachePolicy is { } policy)
-            errors.Add($"{where}: OutputCachePolicy ('{policy}') and Cache exclude each other: the output cache would serve what may not be stored, and what has been purged. Take one of them away, or set Cache.Enabled to false.");
         where += ": Cache";
+        var names = stores.Select(store => store.Name).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
+        if (!names.Contains(cache.Store, StringComparer.OrdinalIgnoreCase))
+            errors.Add($"{where}.Store '{cache.Store}' is not known{Nearest.Hint(cache.Store, names)} Your own are added with AddCacheStore.");
         ValidateTimes(where, cache, errors);
         ValidateFields(where, cache, errors);
         if (cache.MaxEntrySize < 1)
@@ -35,25 +34,29 @@ internal static class CacheValidator
         CacheKeyValidator.Validate($"{where}.NoStore", cache.NoStore, errors);
     }
 
-    /// <summary>What concerns all routes: the stores, and what they may take.</summary>
-    public static void Validate(IReadOnlyList<RouteConfig> routes, CacheLimits limits, IServiceProvider services, List<string> errors)
+    public static void Validate(string where, RouteConfig route, CacheLimits limits, IEnumerable<IProxyCacheStore> stores, List<string> errors)
     {
-        const string where = $"{nameof(ReverseProxyOptions)}.{nameof(ReverseProxyOptions.Cache)}";
-        if (limits.MaxMemory < 0)
-            errors.Add($"{where}.{nameof(limits.MaxMemory)} is {limits.MaxMemory}; it must be at least 0 bytes.");
-        if (limits.MaxDisk < 0)
-            errors.Add($"{where}.{nameof(limits.MaxDisk)} is {limits.MaxDisk}; it must be at least 0 bytes.");
-        if (limits.Directory is { } directory && string.IsNullOrWhiteSpace(directory))
-            errors.Add($"{where}.{nameof(limits.Directory)} is empty; it must be the path of a folder.");
-        var caching = routes.Where(route => route.Cache is not null).ToArray();
-        foreach (var route in caching.Where(route => limits.Directory is null && route.Cache is { Enabled: true } cache && Is(cache.Store, CacheStores.Disk)))
-            errors.Add($"Route '{route.RouteId}': Cache.Store '{route.Cache!.Store}' needs a folder: {where}.{nameof(limits.Directory)}.");
-        // A store cannot be made with limits that are none.
-        if (caching.Length == 0 || limits.MaxMemory < 0 || limits.MaxDisk < 0)
+        if (route.Cache is not { } cache)
             return;
-        var names = services.GetServices<IProxyCacheStore>().Select(store => store.Name).Distinct(StringComparer.OrdinalIgnoreCase).ToArray();
-        foreach (var (id, store) in caching.Select(route => (route.RouteId, route.Cache!.Store)).Where(pair => !names.Contains(pair.Store, StringComparer.OrdinalIgnoreCase)))
-            errors.Add($"Route '{id}': Cache.Store '{store}' is not known{Nearest.Hint(store, names)} Your own are added with AddCacheStore.");
+        Validate(where, cache, stores, errors);
+        if (!cache.Enabled)
+            return;
+        if (limits.Directory is null && Is(cache.Store, CacheStores.Disk))
+            errors.Add($"{where}: Cache.Store '{cache.Store}' needs a folder: {Limits}.{nameof(limits.Directory)}.");
+        // The output cache answers before this one is asked, and heeds neither what responses say nor what is purged here.
+        if (route.OutputCachePolicy is { } policy)
+            errors.Add($"{where}: OutputCachePolicy ('{policy}') and Cache exclude each other: the output cache would serve what may not be stored, and what has been purged. Take one of them away, or set Cache.Enabled to false.");
+    }
+
+    /// <summary>What all stored responses may take.</summary>
+    public static void Validate(CacheLimits limits, List<string> errors)
+    {
+        if (limits.MaxMemory < 0)
+            errors.Add($"{Limits}.{nameof(limits.MaxMemory)} is {limits.MaxMemory}; it must be at least 0 bytes.");
+        if (limits.MaxDisk < 0)
+            errors.Add($"{Limits}.{nameof(limits.MaxDisk)} is {limits.MaxDisk}; it must be at least 0 bytes.");
+        if (limits.Directory is { } directory && string.IsNullOrWhiteSpace(directory))
+            errors.Add($"{Limits}.{nameof(limits.Directory)} is empty; it must be the path of a folder.");
     }
 
     private static void ValidateTimes(string where, CacheConfig cache, List<string> errors)

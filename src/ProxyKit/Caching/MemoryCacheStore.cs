@@ -20,7 +20,7 @@ internal sealed class MemoryCacheStore : IProxyCacheStore, IDisposable
 
     public MemoryCacheStore(IOptions<ReverseProxyOptions> options, ILoggerFactory loggers)
     {
-        _limit = options.Value.Cache.MaxMemory;
+        _limit = Math.Max(0, options.Value.Cache.MaxMemory); // validation tells
         _cache = new(new MemoryCacheOptions { SizeLimit = _limit, TrackStatistics = true }, loggers);
         _gone = new() { EvictionCallback = (key, value, _, _) => Gone((string)key, (MemoryResource)value!) };
     }

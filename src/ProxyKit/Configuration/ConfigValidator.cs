@@ -29,13 +29,15 @@ using ProxyKit.Transforms;
 namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles)
+internal sealed class ConfigValidator(
+    IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, IEnumerable<IProxyCacheStore> cacheStores)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
     {
         var errors = new List<string>();
         ValidateOptions(options.Value, errors);
+        CacheValidator.Validate(options.Value.Cache, errors);
 
         var clusterIds = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (var cluster in clusters)
@@ -58,14 +60,13 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
-            CacheValidator.Validate(where, route, errors);
+            CacheValidator.Validate(where, route, options.Value.Cache, cacheStores, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
         BufferingValidator.Validate(routes, clusters, options.Value.Buffering, tempFiles, errors);
-        CacheValidator.Validate(routes, options.Value.Cache, services, errors);
         return errors;
 
         string? UnknownCluster(string id) => clusterIds.Contains(id)
