@@ -61,6 +61,7 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             CacheValidator.Validate(where, route, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);
+            StaticFilesValidator.Validate(where, route, files, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }
