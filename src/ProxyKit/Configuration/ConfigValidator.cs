@@ -63,6 +63,7 @@ internal sealed class ConfigValidator(
             CacheValidator.Validate(where, route, options.Value.Cache, cacheStores, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);
+            StaticFilesValidator.Validate(where, route, files, errors);
             ValidateMatch(where, route.Match, errors);
             ValidateRoute(where, route, errors);
         }

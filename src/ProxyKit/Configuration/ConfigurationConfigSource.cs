@@ -46,6 +46,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Cache = route.Section("Cache", CacheReader.Read),
             FastCgi = route.Section("FastCgi", FastCgiReader.ReadSite),
             Site = route.Section("Site", SiteReader.Read),
+            StaticFiles = route.Section("StaticFiles", StaticFilesReader.Read),
             Order = route.Int("Order"),
             Match = route.Section("Match", ReadMatch) ?? defaults.Match,
             AuthorizationPolicy = route.Text("AuthorizationPolicy"),

@@ -30,6 +30,9 @@ public sealed record RouteConfig
     /// <summary>Whether the proxy answers with the site's files, and which script answers for all else. Default: the application gets every request.</summary>
     public SiteConfig? Site { get; init; }
 
+    /// <summary>The files that the proxy answers with before the upstream is asked. Default: none.</summary>
+    public StaticFilesConfig? StaticFiles { get; init; }
+
     /// <summary>Which requests the route takes.</summary>
     public RouteMatch Match { get; init; } = new();
 

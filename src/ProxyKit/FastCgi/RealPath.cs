@@ -9,10 +9,14 @@ internal static class RealPath
     private static readonly char[] s_separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
 
     /// <summary>The path without links, or null if they lead nowhere. It need not exist.</summary>
-    public static string? Of(string path)
+    public static string? Of(string path) => Of("", Path.GetFullPath(path));
+
+    /// <summary>The same for a path below a folder that has no links in its own.</summary>
+    public static string? Of(string folder, string path)
     {
         var parts = new Stack<string>();
-        var resolved = Enter(Path.GetFullPath(path), "", parts);
+        // What stands behind a folder is not rooted, however it begins.
+        var resolved = Enter(folder.Length > 0 ? path.TrimStart(s_separators) : path, folder, parts);
         for (var links = 0; parts.TryPop(out var part);)
         {
             if (part == ".")

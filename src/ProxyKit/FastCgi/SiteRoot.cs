@@ -31,7 +31,7 @@ internal sealed class SiteRoot
     /// <summary>Looks for the file of a script's name, unless the site is to be believed.</summary>
     public FileKind Look(string name, out string root, out string file)
     {
-        root = _site.ResolveRoot ? RealRoot() : _path;
+        root = _site.ResolveRoot ? RealFolder : _path;
         file = Join(root, name);
         if (!_site.CheckScript)
             return FileKind.Regular;
@@ -47,7 +47,7 @@ internal sealed class SiteRoot
 
     private bool StaysWithin(string file)
     {
-        if (RealPath.Of(file) is not { } real || RealPath.Below(RealRoot(), real) is null)
+        if (RealPath.Of(file) is not { } real || RealPath.Below(RealFolder, real) is null)
             return false;
         foreach (var extension in _site.Extensions.AsSpan())
         {
@@ -57,14 +57,21 @@ internal sealed class SiteRoot
         return false;
     }
 
-    private string RealRoot()
+    /// <summary>The root without links in its path; looked up at most once a second.</summary>
+    public string RealFolder
     {
-        if (_resolved is { } known && _time.GetElapsedTime(known.Timestamp) < s_memory)
-            return known.Path;
-        var resolved = new Resolved(RealPath.Of(_path) ?? _path, _time.GetTimestamp());
-        _resolved = resolved;
-        return resolved.Path;
+        get
+        {
+            if (_resolved is { } known && _time.GetElapsedTime(known.Timestamp) < s_memory)
+                return known.Path;
+            var resolved = new Resolved(RealPath.Of(_path) ?? _path, _time.GetTimestamp());
+            _resolved = resolved;
+            return resolved.Path;
+        }
     }
+
+    /// <summary>The real path of what a name below the root leads to; null if its links lead nowhere.</summary>
+    public string? Resolve(string name) => RealPath.Of(RealFolder, name);
 
     private sealed record Resolved(string Path, long Timestamp);
 }

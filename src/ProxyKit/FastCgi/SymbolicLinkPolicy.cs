@@ -7,8 +7,8 @@ public enum SymbolicLinkPolicy
     Follow,
 
     /// <summary>
-    /// Only to files below the root's own real path, with an extension of scripts: for a root in which strangers can make links, such as one for uploads by FTP. Each
-    /// request costs a look at every folder on the way.
+    /// Only to files below the root's own real path, and for a script with an extension of scripts: for a root in which strangers can make links, such as one for uploads by
+    /// FTP. Each request costs a look at every folder on the way.
     /// </summary>
     WithinRoot,
 }

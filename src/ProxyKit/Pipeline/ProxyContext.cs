@@ -61,7 +61,7 @@ public sealed class ProxyContext
     /// <summary>Bytes of the request's body sent to the destination so far.</summary>
     public long RequestBodyBytes { get; internal set; }
 
-    /// <summary>Bytes of the response's body received from the destination so far, or those of the file that a site has answered with.</summary>
+    /// <summary>Bytes of the response's body received from the destination so far, or those of the file that the proxy has answered with.</summary>
     public long ResponseBodyBytes { get; internal set; }
 
     /// <summary>From the request's start until the response's headers were there; null before.</summary>

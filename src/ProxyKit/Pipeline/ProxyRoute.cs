@@ -62,6 +62,8 @@ internal sealed class ProxyRoute
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
         if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })
             pipeline = new Site(pipeline, _config, site, services).InvokeAsync;
+        if (_config.StaticFiles is { } files)
+            pipeline = new StaticFiles(pipeline, _config, files, services).InvokeAsync;
         if (_config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
         return pipeline == forward ? null : pipeline;

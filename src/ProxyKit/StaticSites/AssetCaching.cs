@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using Microsoft.AspNetCore.Http;
 
 namespace ProxyKit.StaticSites;
 
@@ -7,6 +8,7 @@ namespace ProxyKit.StaticSites;
 internal sealed class AssetCaching(TimeSpan maxAge)
 {
     private static readonly SearchValues<char> s_hexDigits = SearchValues.Create("0123456789abcdefABCDEF");
+    private static readonly SearchValues<char> s_base64Url = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
     private readonly string _asset = Kept("public", maxAge), _versioned = Kept("public", maxAge, ", immutable");
     private readonly string _private = Kept("private", maxAge), _privateVersioned = Kept("private", maxAge, ", immutable");
@@ -19,7 +21,7 @@ internal sealed class AssetCaching(TimeSpan maxAge)
     {
         if (!IsAsset(contentType))
             return "no-cache";
-        return (HasVersion(query) || HasHash(name), isPrivate) switch
+        return (IsVersioned(name, query), isPrivate) switch
         {
             (true, true) => _privateVersioned,
             (true, false) => _versioned,
@@ -28,10 +30,16 @@ internal sealed class AssetCaching(TimeSpan maxAge)
         };
     }
 
-    private static string Kept(string by, TimeSpan maxAge, string more = "") =>
+    /// <summary>Whether an answer is for one user: a shared cache would hand out what was meant for one (RFC 9111 §3.5).</summary>
+    public static bool IsPrivate(HttpContext context) => context.User.Identity is { IsAuthenticated: true };
+
+    /// <summary>Whether the URL of a file will never have other content.</summary>
+    public static bool IsVersioned(string name, string query) => HasVersion(query) || HasHash(name);
+
+    public static string Kept(string by, TimeSpan maxAge, string more = "") =>
         maxAge == TimeSpan.Zero ? "no-cache" : string.Create(CultureInfo.InvariantCulture, $"{by}, max-age={(long)maxAge.TotalSeconds}{more}");
 
-    private static bool IsAsset(string contentType) =>
+    public static bool IsAsset(string contentType) =>
         contentType.StartsWith("image/", StringComparison.Ordinal) || contentType.StartsWith("font/", StringComparison.Ordinal)
         || contentType.StartsWith("audio/", StringComparison.Ordinal) || contentType.StartsWith("video/", StringComparison.Ordinal)
         || contentType.StartsWith("text/css", StringComparison.Ordinal) || contentType.StartsWith("text/javascript", StringComparison.Ordinal)
@@ -49,7 +57,11 @@ internal sealed class AssetCaching(TimeSpan maxAge)
         var rest = Path.GetFileNameWithoutExtension(name.AsSpan());
         var start = rest.LastIndexOfAny(".-_") + 1;
         var part = rest[start..];
-        return start > 0 && part.Length >= 8 && part.ContainsAnyInRange('0', '9') && !part.ContainsAnyExceptInRange('0', 'z')
-            && (part.ContainsAnyInRange('a', 'z') || part.ContainsAnyInRange('A', 'Z'));
+        if (start > 0 && part.Length >= 8 && part.ContainsAnyInRange('0', '9') && !part.ContainsAnyExceptInRange('0', 'z')
+            && (part.ContainsAnyInRange('a', 'z') || part.ContainsAnyInRange('A', 'Z')))
+            return true;
+        // Vite's are eight characters of base64url, which has - and _ as well. With less than all three kinds it may be words.
+        return rest.Length > 9 && rest[^9] is '-' or '.' or '_' && rest[^8..] is var hash && !hash.ContainsAnyExcept(s_base64Url)
+            && hash.ContainsAnyInRange('0', '9') && hash.ContainsAnyInRange('a', 'z') && hash.ContainsAnyInRange('A', 'Z');
     }
 }

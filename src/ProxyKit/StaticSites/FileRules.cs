@@ -14,16 +14,27 @@ internal sealed class FileRules
     // All letters that Unicode's full case folding makes ASCII of. File systems that ignore case fold them as well: "compo\u017fer.json" opens composer.json there.
     private static readonly SearchValues<char> s_folded = SearchValues.Create("\u017f\u212a\u00df\u1e9e\ufb00\ufb01\ufb02\ufb03\ufb04\ufb05\ufb06");
 
-    private readonly SiteConfig _site;
-    private readonly ValueList<string> _extensions;
+    private readonly ValueList<string> _extensions, _denied, _allowed;
     private readonly FileExtensionContentTypeProvider _types = new();
 
-    public FileRules(SiteConfig site, ValueList<string> extensions)
+    /// <param name="extensions">Those of scripts.</param>
+    /// <param name="denied">Names of files that are not served.</param>
+    /// <param name="allowed">Names of files that are served although <see cref="SiteConfig.DefaultDeniedFiles"/> or their extension speak against it.</param>
+    /// <param name="types">Content types beside the usual ones, by extension.</param>
+    public FileRules(ValueList<string> extensions, ValueList<string> denied, ValueList<string> allowed, ValueMap types)
     {
-        _site = site;
         _extensions = extensions;
-        foreach (var (extension, type) in site.ContentTypes)
+        _denied = denied;
+        _allowed = allowed;
+        foreach (var (extension, type) in types)
             _types.Mappings[extension] = type;
+    }
+
+    /// <summary>Adds a content type for an extension that has none yet.</summary>
+    public FileRules Knowing(string extension, string type)
+    {
+        _types.Mappings.TryAdd(extension, type);
+        return this;
     }
 
     /// <summary>Whether a name, somewhere in it, is a script's: its source may hold passwords.</summary>
@@ -47,13 +58,12 @@ internal sealed class FileRules
     /// <param name="isWellKnown">Whether it stands below /.well-known/ (RFC 8615), where files often have no extension: ACME's tokens.</param>
     public string? ContentType(string name, bool isWellKnown)
     {
-        if (!IsServed(name))
+        // First what takes least: most paths that reach an application have no extension at all.
+        if (!_types.TryGetContentType(name, out var type))
+            type = isWellKnown || Matches(_allowed, name) ? "application/octet-stream" : null;
+        if (type is null || !IsServed(name))
             return null;
-        if (Folded(name) is { } folded && !IsServed(folded))
-            return null;
-        if (_types.TryGetContentType(name, out var type))
-            return type;
-        return isWellKnown || Matches(_site.AllowedFiles, name) ? "application/octet-stream" : null;
+        return Folded(name) is { } folded && !IsServed(folded) ? null : type;
     }
 
     /// <summary>What a file system that ignores case may take a name or a path for; null for itself.</summary>
@@ -67,10 +77,11 @@ internal sealed class FileRules
         // Windows drops a dot or a space at the end, knows streams by a colon, and short names by a tilde and a number.
         && name[^1] is not ('.' or ' ') && !name.AsSpan().ContainsAny(':', '\\')
         && !(OperatingSystem.IsWindows() && name.IndexOf('~', StringComparison.Ordinal) is >= 0 and var tilde && tilde + 1 < name.Length && char.IsAsciiDigit(name[tilde + 1]))
-        && !Matches(_site.DeniedFiles, name)
-        && (!Matches(SiteConfig.DefaultDeniedFiles, name) || Matches(_site.AllowedFiles, name));
+        && !Matches(_denied, name)
+        && (!Matches(SiteConfig.DefaultDeniedFiles, name) || Matches(_allowed, name));
 
-    private static bool Matches(ValueList<string> patterns, string name)
+    /// <summary>Whether one of the patterns, with <c>*</c> for anything, fits a name.</summary>
+    public static bool Matches(ValueList<string> patterns, string name)
     {
         foreach (var pattern in patterns.AsSpan())
         {

@@ -7,9 +7,11 @@ namespace ProxyKit.StaticSites;
 /// <summary>The part of a path that stands before the catch-all of the route's pattern: <c>/blog</c> of <c>/blog/{**path}</c>, the group's prefix included.</summary>
 internal static class RoutePrefix
 {
-    public static int Length(HttpContext context)
+    /// <param name="context">The request, whose endpoint has the pattern.</param>
+    /// <param name="path">The path that the pattern has matched.</param>
+    public static int Length(HttpContext context, string path)
     {
-        if (context.GetEndpoint() is not RouteEndpoint { RoutePattern.PathSegments: { Count: > 1 } segments } || context.Request.Path.Value is not { } path
+        if (context.GetEndpoint() is not RouteEndpoint { RoutePattern.PathSegments: { Count: > 1 } segments }
             || segments[^1].Parts[^1] is not RoutePatternParameterPart { IsCatchAll: true })
             return 0;
         var length = 0;

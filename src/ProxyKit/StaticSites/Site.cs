@@ -14,7 +14,8 @@ internal sealed class Site
     private readonly ForwarderServices _services;
     private readonly SiteMap _map;
     private readonly SiteFiles _files;
-    private readonly ErrorResponder _errors;
+    private readonly AssetCaching _caching;
+    private readonly SiteRefusals _refusals;
 
     public Site(RequestDelegate next, RouteConfig route, SiteConfig site, ForwarderServices services)
     {
@@ -22,18 +23,19 @@ internal sealed class Site
         _next = next;
         _route = route;
         _services = services;
-        _errors = new(route, transforms, services);
+        _refusals = new(route, transforms, services);
         _map = new(route.FastCgi!, site, services.Clocks.Time);
-        _files = new(site, transforms);
+        _files = new(transforms);
+        _caching = new(site.AssetMaxAge);
     }
 
     public Task InvokeAsync(HttpContext context)
     {
         // As the forwarder does, where files never get to; and before anything is taken off the path.
         if (RequestGuard.Check(context, context.Features.Get<IHttpRequestFeature>()!.RawTarget, _route, _services.Options) is { } rejection)
-            return RejectAsync(context, rejection);
+            return _refusals.RejectAsync(context, rejection);
         // What stands before the pattern's catch-all is where the site is, as if it were mapped with app.Map("/blog", …).
-        return RoutePrefix.Length(context) is > 0 and var length ? BelowAsync(context, length) : RunAsync(context);
+        return RoutePrefix.Length(context, context.Request.Path.Value ?? "") is > 0 and var length ? BelowAsync(context, length) : RunAsync(context);
     }
 
     private async Task BelowAsync(HttpContext context, int length)
@@ -56,7 +58,7 @@ internal sealed class Site
     {
         var request = context.Request;
         if (!request.Path.HasValue)
-            return Redirect(context, request.PathBase.ToUriComponent()); // "/blog": relative links start at "/blog/"
+            return FolderRedirect.SendAsync(context, request.PathBase.ToUriComponent()); // "/blog": relative links start at "/blog/"
 
         var encoded = PathEncoding.Select(request, PathEncoding.RawPath(context.Features.Get<IHttpRequestFeature>()!.RawTarget), _services.Options.PathForwarding);
         SiteTarget target;
@@ -65,7 +67,7 @@ internal sealed class Site
         else if (rejection.Status == StatusCodes.Status404NotFound)
             target = _map.FrontController; // what cannot name a file may still be an address of the application's
         else
-            return RejectAsync(context, rejection);
+            return _refusals.RejectAsync(context, rejection);
 
         if (target.Script is { } script)
         {
@@ -73,29 +75,12 @@ internal sealed class Site
             return _next(context);
         }
         if (target.IsFolder)
-            return Redirect(context, request.PathBase.ToUriComponent() + encoded);
+            return FolderRedirect.SendAsync(context, request.PathBase.ToUriComponent() + encoded);
         if (target.File is null)
-            return RejectAsync(context, new(StatusCodes.Status404NotFound, target.Refusal!));
-        return SiteFiles.Open(target.File) is { } file
-            ? _files.SendAsync(context, context.Features.Get<ProxyContext>()!, file, target.ContentType!)
-            : RejectAsync(context, new(StatusCodes.Status403Forbidden, "a file that the proxy may not read"));
-    }
-
-    private Task RejectAsync(HttpContext context, Rejection rejection)
-    {
-        var proxy = context.Features.Get<ProxyContext>()!;
-        proxy.Error = rejection.Error;
-        proxy.FailureClass = FailureClass.Client;
-        _services.Log.Rejected(rejection, proxy, context);
-        return _errors.RejectAsync(context, proxy, rejection);
-    }
-
-    // A path and nothing else: where the client believes the host to be is not for us to say. 308 keeps the method.
-    private static Task Redirect(HttpContext context, string path)
-    {
-        context.Response.StatusCode = context.Request.Method is "GET" or "HEAD" ? StatusCodes.Status301MovedPermanently : StatusCodes.Status308PermanentRedirect;
-        // "//host/" would be another host's address, and so would "/\\host/" to a browser.
-        context.Response.Headers.Location = $"/{path.AsSpan().TrimStart("/\\")}/{context.Request.QueryString}";
-        return Task.CompletedTask;
+            return _refusals.RejectAsync(context, new(StatusCodes.Status404NotFound, target.Refusal!));
+        if (SiteFiles.Open(target.File) is not { } file)
+            return _refusals.RejectAsync(context, SiteRefusals.Unreadable);
+        var caching = _caching.For(target.ContentType!, Path.GetFileName(target.File), request.QueryString.Value ?? "", AssetCaching.IsPrivate(context));
+        return _files.SendAsync(context, file, target.ContentType!, caching);
     }
 }

@@ -6,10 +6,8 @@ using ProxyKit.Transforms;
 namespace ProxyKit.StaticSites;
 
 /// <summary>Answers with files, over ASP.NET Core's own file results: ranges, validators, HEAD (RFC 9110 §13, §14).</summary>
-internal sealed class SiteFiles(SiteConfig site, RouteTransforms transforms)
+internal sealed class SiteFiles(RouteTransforms transforms)
 {
-    private readonly AssetCaching _caching = new(site.AssetMaxAge);
-
     /// <summary>Opens a file; null if the proxy may not read it, or it has gone.</summary>
     public static FileStream? Open(string file)
     {
@@ -23,23 +21,43 @@ internal sealed class SiteFiles(SiteConfig site, RouteTransforms transforms)
         }
     }
 
-    public async Task SendAsync(HttpContext context, ProxyContext proxy, FileStream file, string contentType)
+    /// <param name="context">The request.</param>
+    /// <param name="file">What is sent, and closed then.</param>
+    /// <param name="contentType">The file's, or that of the file it has been compressed from.</param>
+    /// <param name="cacheControl">Who may keep it, and how long; empty for nothing.</param>
+    /// <param name="encoding">How it is compressed; null for not.</param>
+    public async Task SendAsync(HttpContext context, FileStream file, string contentType, string cacheControl, string? encoding = null)
     {
         var response = context.Response;
-        // A shared cache would hand out what was meant for one (RFC 9111 §3.5).
-        var isPrivate = context.User.Identity is { IsAuthenticated: true };
-        response.Headers.CacheControl = _caching.For(contentType, Path.GetFileName(file.Name), context.Request.QueryString.Value ?? "", isPrivate);
+        if (cacheControl.Length > 0)
+            response.Headers.CacheControl = cacheControl;
+        if (encoding is not null)
+            response.Headers.ContentEncoding = encoding;
         response.Headers.XContentTypeOptions = "nosniff";
         if (transforms.Response.Length + transforms.ResponseDelegates.Length > 0)
             response.OnStarting(() => TransformAsync(context));
 
+        var length = file.Length;
         var modified = System.IO.File.GetLastWriteTimeUtc(file.SafeFileHandle);
         modified = modified.AddTicks(-(modified.Ticks % TimeSpan.TicksPerSecond)); // HTTP dates have no fractions
-        // The same as ASP.NET Core's static files have.
-        var tag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{modified.ToFileTimeUtc() ^ file.Length:x}\""));
+        // The same as ASP.NET Core's static files have. Each encoding is a representation of its own (RFC 9110 §8.8.3.3).
+        var tag = new EntityTagHeaderValue(string.Create(CultureInfo.InvariantCulture, $"\"{modified.ToFileTimeUtc() ^ length:x}{(encoding is null ? "" : "-")}{encoding}\""));
         await TypedResults.Stream(file, contentType, fileDownloadName: null, modified, tag, enableRangeProcessing: true).ExecuteAsync(context);
-        if (HttpMethods.IsGet(context.Request.Method) && response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent)
-            proxy.ResponseBodyBytes = response.ContentLength ?? 0;
+
+        if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent)
+        {
+            // There is no length where somebody else compresses it on its way.
+            if (HttpMethods.IsGet(context.Request.Method))
+                context.Features.Get<ProxyContext>()!.ResponseBodyBytes = response.ContentLength ?? length;
+            return;
+        }
+        // What had no body.
+        if (response.HasStarted)
+            return;
+        response.Headers.Remove(HeaderNames.ContentEncoding);
+        // A refusal that a cache kept for a year would be everybody's: one odd Range or If-Match takes the file from all (CPDoS).
+        if (response.StatusCode != StatusCodes.Status304NotModified)
+            response.Headers.CacheControl = "no-store";
     }
 
     private async Task TransformAsync(HttpContext context)

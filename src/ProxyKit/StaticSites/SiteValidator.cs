@@ -1,4 +1,3 @@
-using Microsoft.Net.Http.Headers;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.StaticSites;
@@ -12,36 +11,17 @@ internal static class SiteValidator
             return;
         where += ": Site";
         ValidateRoot(where, route, site, errors);
-        if (site.FrontController.Length > 0 && !IsRelative(site.FrontController))
+        if (site.FrontController.Length > 0 && !FileRulesValidator.IsRelative(site.FrontController))
             errors.Add($"{where}: FrontController '{site.FrontController}' is not a script below the root, such as index.php or public/index.php; empty for none.");
         else if (site.FrontController.Length > 0 && route.FastCgi is { Extensions: { Count: > 0 } extensions } && !extensions.Any(e => site.FrontController.EndsWith(e, StringComparison.OrdinalIgnoreCase)))
             errors.Add($"{where}: FrontController '{site.FrontController}' is not a script: FastCgi.Extensions are {string.Join(", ", extensions)}. Empty for none.");
         if (route.Transforms.Any(t => t is PathPrefixTransform or PathRemovePrefixTransform or PathSetTransform or PathPatternTransform))
             errors.Add($"{where}: transforms of the path do not go with it, because files and scripts are found by the path that the client sent. What stands before the pattern's catch-all is taken off anyway: /blog of /blog/{{**path}}, or app.MapGroup(\"/blog\").MapPhp(…).");
-        foreach (var index in site.IndexFiles.Where(index => !IsName(index)))
-            errors.Add($"{where}: IndexFiles: '{index}' is not the name of a file, such as index.php.");
-        foreach (var path in site.NoScriptPaths.Where(path => path.Length < 3 || path[0] != '/' || path[^1] != '/' || !IsRelative(path.Trim('/'))))
-            errors.Add($"{where}: NoScriptPaths: '{path}' is not a folder such as /uploads/, with a slash on both sides.");
+        FileRulesValidator.ValidateNames($"{where}: IndexFiles", site.IndexFiles, "such as index.php", errors);
+        FileRulesValidator.ValidateFolders($"{where}: NoScriptPaths", site.NoScriptPaths, "/uploads/", errors);
         if (site.AssetMaxAge < TimeSpan.Zero || site.AssetMaxAge > TimeSpan.FromDays(3650))
             errors.Add($"{where}: AssetMaxAge is {site.AssetMaxAge}; it must be 0 to 3650 days.");
-        foreach (var name in site.DeniedFiles.Where(name => !IsName(name)))
-            errors.Add($"{where}: DeniedFiles: '{name}' is not the name of a file, with * for anything: *.map.");
-        foreach (var name in site.AllowedFiles)
-        {
-            if (!IsName(name))
-                errors.Add($"{where}: AllowedFiles: '{name}' is not the name of a file, with * for anything: *.yaml.");
-            else if (name.AsSpan().IndexOfAnyExcept('*', '?', '.') < 0)
-                errors.Add($"{where}: AllowedFiles: '{name}' would allow everything. Name what is meant: openapi.yaml, *.yaml.");
-            else if (FileRules.IsScriptLike(name, (route.FastCgi ?? new()).Extensions))
-                errors.Add($"{where}: AllowedFiles: '{name}' is a script, and the source of scripts is never served.");
-        }
-        foreach (var (extension, type) in site.ContentTypes)
-        {
-            if (extension.Length < 2 || extension[0] != '.' || !IsName(extension))
-                errors.Add($"{where}: ContentTypes: '{extension}' is not an extension such as .glb.");
-            if (!MediaTypeHeaderValue.TryParse(type, out _))
-                errors.Add($"{where}: ContentTypes: '{type}' for {extension} is not a content type such as model/gltf-binary.");
-        }
+        FileRulesValidator.Validate(where, site.DeniedFiles, site.AllowedFiles, site.ContentTypes, route, errors);
     }
 
     private static void ValidateRoot(string where, RouteConfig route, SiteConfig site, List<string> errors)
@@ -54,17 +34,5 @@ internal static class SiteValidator
             errors.Add($"{where}: there is no folder '{root}' here. If the application sees the site under another path than this process, say LocalRoot.");
         if (site.LocalRoot is not null && route.FastCgi is { ResolveRoot: true })
             errors.Add($"{where}: LocalRoot and FastCgi.ResolveRoot exclude each other: where links lead is known only here.");
-    }
-
-    private static bool IsName(string name) => name.Length > 0 && !name.Contains('/', StringComparison.Ordinal) && name is not ("." or "..");
-
-    private static bool IsRelative(string path)
-    {
-        foreach (var segment in path.Split('/'))
-        {
-            if (!IsName(segment))
-                return false;
-        }
-        return true;
     }
 }

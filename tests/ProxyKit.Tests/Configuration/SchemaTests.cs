@@ -35,6 +35,7 @@ public class SchemaTests
         { "CacheCondition", typeof(CacheConditionConfig) },
         { "FastCgi", typeof(FastCgiConfig) },
         { "Site", typeof(SiteConfig) },
+        { "StaticFiles", typeof(StaticFilesConfig) },
         { "FastCgiConnections", typeof(FastCgiConnectionConfig) },
         { "Cluster", typeof(ClusterConfig) },
         { "Hash", typeof(HashConfig) },
@@ -271,6 +272,7 @@ public class SchemaTests
         yield return ("Routes/*/Cache/Bypass", Definition("CacheCondition"));
         yield return ("Routes/*/Cache/NoStore", Definition("CacheCondition"));
         yield return ("Routes/*/Site", Definition("Site"));
+        yield return ("Routes/*/StaticFiles", Definition("StaticFiles"));
         yield return ("Clusters/*", Definition("Cluster"));
         yield return ("Clusters/*/Hash", Definition("Hash"));
         yield return ("Clusters/*/Destinations/*", Definition("Destination"));
