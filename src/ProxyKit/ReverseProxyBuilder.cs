@@ -61,6 +61,14 @@ public sealed class ReverseProxyBuilder
         return this;
     }
 
+    /// <summary>Adds a content coding of your own, or one in the place of another of its name; a route's <see cref="CompressionConfig.Codings"/> refers to it by its name.</summary>
+    public ReverseProxyBuilder AddContentCoding<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TCoding>()
+        where TCoding : class, IContentCoding
+    {
+        Services.AddSingleton<IContentCoding, TCoding>();
+        return this;
+    }
+
     /// <summary>Adds a session affinity policy of your own; clusters refer to it by its name.</summary>
     public ReverseProxyBuilder AddSessionAffinityPolicy<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TPolicy>()
         where TPolicy : class, ISessionAffinityPolicy

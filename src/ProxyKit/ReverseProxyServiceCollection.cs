@@ -6,6 +6,7 @@ using Microsoft.Extensions.Options;
 using ProxyKit;
 using ProxyKit.Buffering;
 using ProxyKit.Caching;
+using ProxyKit.Compression;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
@@ -50,6 +51,9 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<CacheServices>();
         services.TryAddSingleton<CacheEndpoints>();
         services.TryAddSingleton<IProxyCache, ProxyCache>();
+        services.TryAddEnumerable([ServiceDescriptor.Singleton<IContentCoding, BrotliCoding>(), ServiceDescriptor.Singleton<IContentCoding, GzipCoding>()]);
+        services.TryAddSingleton<CompressionMetrics>();
+        services.TryAddSingleton<CompressionServices>();
         services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
         services.TryAddSingleton<ForwarderServices>();

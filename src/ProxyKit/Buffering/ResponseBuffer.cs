@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Compression;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Buffering;
@@ -47,6 +48,9 @@ internal sealed partial class ResponseBuffer(
 
     /// <summary>Whether the real body is a stream that a middleware has put in the server's place.</summary>
     public bool IsOverStream => inner is StreamResponseBodyFeature;
+
+    /// <summary>The buffer that a response's body goes to, directly or compressed; null if there is none.</summary>
+    public static ResponseBuffer? Behind(object body) => body as ResponseBuffer ?? (body as CompressedBody)?.Buffer;
 
     /// <summary>Why the drain has failed; null also when the client has gone.</summary>
     public Exception? Error { get; private set; }

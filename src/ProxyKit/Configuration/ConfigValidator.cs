@@ -12,6 +12,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using ProxyKit.Buffering;
 using ProxyKit.Caching;
+using ProxyKit.Compression;
 using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
@@ -31,6 +32,7 @@ namespace ProxyKit.Configuration;
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
 internal sealed class ConfigValidator(
     IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, IEnumerable<IProxyCacheStore> cacheStores)
+internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, CompressionServices compression)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
@@ -61,6 +63,8 @@ internal sealed class ConfigValidator(
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
             CacheValidator.Validate(where, route, options.Value.Cache, cacheStores, errors);
+            CacheValidator.Validate(where, route, errors);
+            CompressionValidator.Validate(where, route.Compression, compression, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);
             StaticFilesValidator.Validate(where, route, files, errors);

@@ -2,6 +2,7 @@ using System.Security.Authentication;
 using Microsoft.Extensions.Configuration;
 using ProxyKit.Buffering;
 using ProxyKit.Caching;
+using ProxyKit.Compression;
 using ProxyKit.Discovery;
 using ProxyKit.FastCgi;
 using ProxyKit.Health;
@@ -44,6 +45,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             Mirror = route.Section("Mirror", MirrorReader.Read),
             Buffering = route.Section("Buffering", BufferingReader.Read),
             Cache = route.Section("Cache", CacheReader.Read),
+            Compression = route.Section("Compression", CompressionReader.Read),
             FastCgi = route.Section("FastCgi", FastCgiReader.ReadSite),
             Site = route.Section("Site", SiteReader.Read),
             StaticFiles = route.Section("StaticFiles", StaticFilesReader.Read),

@@ -24,6 +24,9 @@ public sealed record RouteConfig
     /// <summary>Whether responses are stored, and answer later requests. Default: they are not.</summary>
     public CacheConfig? Cache { get; init; }
 
+    /// <summary>Whether responses are compressed for clients that accept it. Default: they are not.</summary>
+    public CompressionConfig? Compression { get; init; }
+
     /// <summary>The site, where the cluster speaks FastCGI: which script answers. Default: the application is one script.</summary>
     public FastCgiConfig? FastCgi { get; init; }
 

@@ -11,6 +11,7 @@ internal sealed class ForwarderServices(
     Mirroring.MirrorMetrics mirrorMetrics,
     Buffering.BufferingServices buffering,
     Caching.CacheServices caching,
+    Compression.CompressionServices compression,
     Configuration.ContentFiles files,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
@@ -31,6 +32,8 @@ internal sealed class ForwarderServices(
     public Buffering.BufferingServices Buffering { get; } = buffering;
 
     public Caching.CacheServices Caching { get; } = caching;
+
+    public Compression.CompressionServices Compression { get; } = compression;
 
     public Configuration.ContentFiles Files { get; } = files;
 

@@ -21,10 +21,10 @@ internal sealed class PacedStream(Stream inner, long rate, TimeProvider time, Ex
     {
         var body = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         // Where bodies wait for slow clients, this one waits too, and the upstream is free.
-        if (body is ResponseBuffer buffer && buffer.TryPace(rate, time))
+        if (ResponseBuffer.Behind(body) is { } buffer && buffer.TryPace(rate, time))
         {
             await write();
-            await buffer.FlushAsync(clock?.Token ?? context.RequestAborted);
+            await body.Writer.FlushAsync(clock?.Token ?? context.RequestAborted);
             return;
         }
         var paced = new StreamResponseBodyFeature(new PacedStream(body.Stream, rate, time, clock), body);

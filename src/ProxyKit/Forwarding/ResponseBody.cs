@@ -158,7 +158,7 @@ internal static class ResponseBody
         try
         {
             var flush = writer.FlushAsync(token);
-            var result = flush.IsCompleted || writer is not ResponseBuffer { IsBuffered: true } ? await flush : await SuspendAsync(flush, clock);
+            var result = flush.IsCompleted || ResponseBuffer.Behind(writer) is not { IsBuffered: true } ? await flush : await SuspendAsync(flush, clock);
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
             if (result.IsCompleted)

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Buffering;
 using ProxyKit.Caching;
+using ProxyKit.Compression;
 using ProxyKit.Diagnostics;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
@@ -52,6 +53,11 @@ internal sealed class ProxyRoute
             pipeline = new RequestBuffering(pipeline, _config, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
         if (_config.Mirror is { Percentage: > 0 } mirror)
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
+        if (_config.Compression is { Enabled: true } compression)
+        {
+            var (stage, next) = (new ResponseCompression(compression, services), pipeline);
+            pipeline = context => stage.InvokeAsync(context, next);
+        }
         if (_config.Cache is { Enabled: true } cache)
         {
             var stage = new CacheStage(_config.RouteId, pipeline, cache, services.Caching, services.Options.PathForwarding);

@@ -1,0 +1,89 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace ProxyKit.Compression;
+
+/// <summary>
+/// A request's conditions, as the client sent them. On its way to the upstream the request has them with the upstream's own entity tags; on its way back, with the client's.
+/// </summary>
+internal readonly struct Conditions
+{
+    private readonly IContentCoding[] _codings;
+    private readonly StringValues _acceptEncoding;
+    private readonly StringValues _ifNoneMatch;
+    private readonly StringValues _ifMatch;
+    private readonly StringValues _ifRange;
+    private readonly StringValues _range;
+
+    private Conditions(HttpRequest request, IContentCoding[] codings)
+    {
+        var headers = request.Headers;
+        _codings = codings;
+        _acceptEncoding = headers.AcceptEncoding;
+        (_ifNoneMatch, _ifMatch, _ifRange, _range) = (headers.IfNoneMatch, headers.IfMatch, headers.IfRange, headers.Range);
+    }
+
+    /// <summary>Has the request's conditions be about the upstream's tags.</summary>
+    public static Conditions Translate(HttpRequest request, IContentCoding[] codings)
+    {
+        var conditions = new Conditions(request, codings);
+        if (conditions._ifNoneMatch.Count > 0 || conditions._ifMatch.Count > 0 || conditions._ifRange.Count > 0)
+            conditions.Translate(request);
+        return conditions;
+    }
+
+    /// <summary>The request is the client's again.</summary>
+    public void Restore(HttpRequest request)
+    {
+        var headers = request.Headers;
+        if (_ifNoneMatch.Count > 0)
+            headers.IfNoneMatch = _ifNoneMatch;
+        if (_ifMatch.Count > 0)
+            headers.IfMatch = _ifMatch;
+        if (_ifRange.Count > 0)
+            (headers.IfRange, headers.Range) = (_ifRange, _range);
+    }
+
+    /// <summary>The tag under which the client knows what has not been modified; null if that is the upstream's own.</summary>
+    public string? Find(string? tag, IContentCoding? chosen)
+    {
+        if (_ifNoneMatch.Count == 0)
+            return null;
+        if (chosen is not null && EntityTags.Encode(tag, chosen.Name) is { } expected && EntityTags.Contains(_ifNoneMatch, expected))
+            return expected;
+        if (tag is null || EntityTags.Contains(_ifNoneMatch, tag))
+            return null;
+        foreach (var coding in _codings)
+        {
+            if (IsAccepted(coding) && EntityTags.Encode(tag, coding.Name) is { } encoded && EntityTags.Contains(_ifNoneMatch, encoded))
+                return encoded;
+        }
+        return null;
+    }
+
+    private void Translate(HttpRequest request)
+    {
+        var headers = request.Headers;
+        var isRead = HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method);
+        var (ifNoneMatch, ifMatch) = (_ifNoneMatch, _ifMatch);
+        foreach (var coding in _codings)
+        {
+            // A cache asks about all that it has stored; a 304 must not name what this client cannot read (RFC 9111 §4.3.4).
+            if (!isRead || IsAccepted(coding))
+                ifNoneMatch = EntityTags.Decode(ifNoneMatch, coding.Name);
+            ifMatch = EntityTags.Decode(ifMatch, coding.Name);
+            // The client wants more of the compressed bytes, which nobody has: it gets all of them (RFC 9110 §13.1.5).
+            if (EntityTags.Decode(_ifRange, coding.Name) != _ifRange)
+            {
+                headers.Remove("If-Range");
+                headers.Remove("Range");
+            }
+        }
+        if (_ifNoneMatch.Count > 0)
+            headers.IfNoneMatch = ifNoneMatch;
+        if (_ifMatch.Count > 0)
+            headers.IfMatch = ifMatch;
+    }
+
+    private bool IsAccepted(IContentCoding coding) => AcceptEncoding.Quality(_acceptEncoding, coding.Name) > 0;
+}

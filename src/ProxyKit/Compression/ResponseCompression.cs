@@ -1,0 +1,92 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Primitives;
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.Compression;
+
+/// <summary>
+/// The stage that compresses responses: chooses a coding for the request, has conditions be about the upstream's own entity tags, and puts a <see cref="CompressedBody"/> in the place of the response's body.
+/// </summary>
+internal sealed class ResponseCompression
+{
+    private readonly CompressionConfig _config;
+    private readonly CompressionServices _services;
+    private readonly CompressibleTypes _types;
+    private readonly IContentCoding[] _codings;
+    private readonly int[] _levels;
+
+    public ResponseCompression(CompressionConfig config, ForwarderServices services)
+    {
+        _config = config;
+        _services = services.Compression;
+        _types = new(config);
+        _codings = config.Codings.Count == 0 ? [.. _services.Codings] : [.. config.Codings.Select(name => _services.Find(name)!)];
+        _levels = [.. _codings.Select(coding => config.Levels.TryGetValue(coding.Name, out var level) ? int.Parse(level, CultureInfo.InvariantCulture) : coding.DefaultLevel)];
+    }
+
+    /// <summary>The coding that is used for a request, if the response can be compressed; null for none.</summary>
+    public string? Choose(HttpRequest request) => ChooseCoding(request)?.Name;
+
+    /// <summary>Whether a response is one that is compressed for those who accept it.</summary>
+    public bool IsCompressible(int status, IHeaderDictionary headers) =>
+        IsCompressible(status, headers.ContentType, headers.ContentEncoding, headers.CacheControl, headers.ContentLength);
+
+    /// <inheritdoc cref="IsCompressible(int, IHeaderDictionary)"/>
+    public bool IsCompressible(int status, StringValues contentType, StringValues contentEncoding, StringValues cacheControl, long? contentLength) =>
+        status != StatusCodes.Status206PartialContent && DependsOnRequest(status, contentType, contentEncoding, cacheControl, contentLength);
+
+    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
+        if (!IsUsedFor(request))
+        {
+            await next(context);
+            return;
+        }
+        var coding = ChooseCoding(request);
+        var conditions = Conditions.Translate(request, _codings);
+        var inner = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+        var body = new CompressedBody(context, inner, this, coding, conditions);
+        context.Features.Set<IHttpResponseBodyFeature>(body);
+        try
+        {
+            await next(context);
+            // What broke off must not look like a whole one.
+            if (context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted })
+                await body.FinishAsync();
+        }
+        finally
+        {
+            body.Dispose();
+            context.Features.Set(inner);
+            conditions.Restore(request);
+            if (body.IsEncoded)
+                _services.Metrics.Compressed(context.Features.Get<ProxyContext>()?.Route.RouteId ?? "", coding!.Name, body.BytesIn, body.BytesOut);
+        }
+    }
+
+    /// <summary>Begins to compress.</summary>
+    public IContentEncoder CreateEncoder(IContentCoding coding) => coding.CreateEncoder(_levels[Array.IndexOf(_codings, coding)]);
+
+    /// <summary>Whether the client's <c>Accept-Encoding</c> has a say in the response; it does in that to a part (RFC 9110 §15.3.7), too.</summary>
+    public bool DependsOnRequest(int status, IHeaderDictionary headers) =>
+        DependsOnRequest(status, headers.ContentType, headers.ContentEncoding, headers.CacheControl, headers.ContentLength);
+
+    private bool DependsOnRequest(int status, StringValues contentType, StringValues contentEncoding, StringValues cacheControl, long? contentLength) =>
+        status is >= 200 and not 204 and not 205 and not 304
+        && (contentLength is not { } length || status == StatusCodes.Status206PartialContent || (length > 0 && length >= _config.MinimumSize))
+        && _types.Contains(contentType)
+        && (contentEncoding.Count == 0 || IsIdentity(contentEncoding))
+        && !ContentFields.IsNoTransform(cacheControl);
+
+    // A tunnel has no representation.
+    private bool IsUsedFor(HttpRequest request) =>
+        (_config.EnableForHttps || !request.IsHttps) && !HttpMethods.IsConnect(request.Method) && request.Headers.Upgrade.Count == 0;
+
+    private IContentCoding? ChooseCoding(HttpRequest request) =>
+        IsUsedFor(request) && !ContentFields.IsNoTransform(request.Headers.CacheControl) ? AcceptEncoding.Choose(request.Headers.AcceptEncoding, _codings) : null;
+
+    private static bool IsIdentity(StringValues contentEncoding) => contentEncoding is [var only] && (string.IsNullOrEmpty(only) || only.Equals("identity", StringComparison.OrdinalIgnoreCase));
+}
