@@ -24,13 +24,21 @@ internal static class DotNetProcess
         // Where it keeps bodies that are too long for memory is seen from here.
         start.Environment["TMPDIR"] = Directory.CreateDirectory(workspace.TargetFolder(name)).FullName;
         start.Environment[TargetEnvironment.Certificate] = workspace.CertificatePfx;
-        if (kind != name)
+        if (SpinLimit(kind, name) is { } limit)
+            start.Environment["DOTNET_ThreadPool_UnfairSemaphoreSpinLimit"] = limit;
+        if (name.EndsWith(LoadOptions.InlineSuffix, StringComparison.Ordinal))
         {
             start.Environment[TargetEnvironment.InlineScheduling] = "1";
             start.Environment["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "1";
         }
         return await ServerProcess.StartAsync(name, start, port, tlsPort, statsPort, cancellation);
     }
+
+    // This program's runtimeconfig.json has what ProxyKit's package puts there. The other targets have .NET's own default: 70, which the runtime reads as hexadecimal.
+    private static string? SpinLimit(string kind, string name) =>
+        name.EndsWith(LoadOptions.NoSpinSuffix, StringComparison.Ordinal) ? "0"
+        : name.EndsWith(LoadOptions.SpinSuffix, StringComparison.Ordinal) || !kind.StartsWith("proxykit", StringComparison.Ordinal) ? "0x46"
+        : null;
 
     // What someone exported for another program would count for some targets and not for others.
     private static string[] Tuning(IEnumerable variables) =>

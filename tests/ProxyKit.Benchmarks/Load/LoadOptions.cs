@@ -7,7 +7,14 @@ namespace ProxyKit.Benchmarks.Load;
 /// <summary>The command line of <c>load</c>.</summary>
 internal sealed class LoadOptions
 {
+    /// <summary>No thread pool between the sockets and the app.</summary>
     public const string InlineSuffix = "-inline";
+
+    /// <summary>The thread pool's idle threads spin, as .NET's do by default; ProxyKit's package says that they sleep.</summary>
+    public const string SpinSuffix = "-spin";
+
+    /// <summary>The thread pool's idle threads sleep, also those of a target that is not ProxyKit.</summary>
+    public const string NoSpinSuffix = "-nospin";
 
     public static string Usage { get; } = $"""
         load [--scenario A,B|all] [--targets A,B] [--rounds N] [--seconds S] [--starts N]
@@ -19,7 +26,8 @@ internal sealed class LoadOptions
         targets
           {string.Join(", ", TargetHost.Targets.Keys.Except(PhpTargets.Names))}, nginx
           before php-fpm: {string.Join(", ", PhpTargets.Names)}
-          and each .NET target with {InlineSuffix} appended: request processing on the I/O threads
+          and each .NET target with a suffix: {InlineSuffix}: request processing on the I/O threads;
+          {SpinSuffix} (what the others have), {NoSpinSuffix} (what ProxyKit has): idle threads of the pool spin or sleep
           without --targets: {string.Join(',', DefaultTargets)}; for PHP scenarios {string.Join(',', DefaultPhpTargets)}
         --starts
           how often all targets are started anew, each time with all rounds (1): how much CPU a process needs depends on the start
@@ -27,6 +35,8 @@ internal sealed class LoadOptions
           a run waits, and is repeated, while other programs use more CPU than this (percent of one core, 15),
           for at most this long in a scenario (60)
         """;
+
+    private static readonly string[] s_suffixes = [InlineSuffix, NoSpinSuffix, SpinSuffix];
 
     private string[]? _targets;
 
@@ -87,5 +97,5 @@ internal sealed class LoadOptions
             : throw new LoadException($"There is no target '{name}'.\n\n{Usage}");
 
     public static string WithoutSuffix(string name) =>
-        name.EndsWith(InlineSuffix, StringComparison.Ordinal) ? name[..^InlineSuffix.Length] : name;
+        Array.Find(s_suffixes, suffix => name.EndsWith(suffix, StringComparison.Ordinal)) is { } suffix ? name[..^suffix.Length] : name;
 }

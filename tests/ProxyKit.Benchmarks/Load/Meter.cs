@@ -10,14 +10,16 @@ internal sealed class Meter(LoadGenerator generator)
     {
         ProcessUsage.ResetPeakMemory(target.Id);
         var allocatedBefore = await AllocatedAsync(target, cancellation);
+        var switchesBefore = ProcessUsage.ContextSwitches(target.Id);
         var cpuBefore = ProcessUsage.CpuSeconds(target.Id);
         var others = new OtherPrograms();
         var load = await generator.RunAsync(shape, target, seconds, cancellation);
         var otherCpuPercent = others.CpuPercent();
         var cpu = ProcessUsage.CpuSeconds(target.Id) - cpuBefore;
+        var switches = ProcessUsage.ContextSwitches(target.Id) - switchesBefore;
         var allocated = await AllocatedAsync(target, cancellation) - allocatedBefore;
-        var requests = Math.Max(1, load.Requests);
-        return new Measurement(load, cpu / requests, allocated / requests, ProcessUsage.PeakMemoryBytes(target.Id), otherCpuPercent);
+        double requests = Math.Max(1, load.Requests);
+        return new Measurement(load, cpu / requests, switches / requests, allocated / requests, ProcessUsage.PeakMemoryBytes(target.Id), otherCpuPercent);
     }
 
     /// <summary>How much CPU programs outside the comparison use, over the next moments.</summary>

@@ -9,6 +9,12 @@ internal static class ProcessUsage
     /// <summary>CPU seconds of a process and its descendants.</summary>
     public static double CpuSeconds(int process) => Tree(process).Sum(id => Stat(id) is { } stat ? (stat[11] + stat[12]) / TicksPerSecond : 0);
 
+    /// <summary>How often the threads of a process and its descendants have gone to sleep.</summary>
+    public static long ContextSwitches(int process) => Tree(process).Sum(id => Threads(id).Sum(thread =>
+        ReadLines($"{thread}/status").FirstOrDefault(line => line.StartsWith("voluntary_ctxt_switches:", StringComparison.Ordinal)) is { } line
+            ? long.Parse(line.AsSpan("voluntary_ctxt_switches:".Length).Trim())
+            : 0));
+
     /// <summary>CPU seconds of this process, its descendants, and the children it has had.</summary>
     public static double OwnCpuSeconds() =>
         CpuSeconds(Environment.ProcessId) + (Stat(Environment.ProcessId) is { } stat ? (stat[13] + stat[14]) / TicksPerSecond : 0);
@@ -98,6 +104,18 @@ internal static class ProcessUsage
         for (var i = 0; i < tree.Count; i++)
             tree.AddRange(parents[tree[i]]);
         return tree;
+    }
+
+    private static string[] Threads(int process)
+    {
+        try
+        {
+            return Directory.GetDirectories($"/proc/{process}/task");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
     }
 
     // The numbers after the program's name, which may itself contain spaces and brackets; null when the process is gone.

@@ -38,6 +38,7 @@ internal static class ResultTable
             scenario.IsStream
                 ? ("CPU s/GB", r => Number(r.Median(m => m.CpuSecondsPerRequest), 2))
                 : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
+            (scenario.IsStream ? "switches/GB" : "switches/req", r => Number(r.Median(m => m.ContextSwitchesPerRequest), scenario.IsStream ? 0 : 2)),
             (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
             ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),
             ($"CPU / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.CpuSecondsPerRequest)),

@@ -7,6 +7,8 @@ namespace ProxyKit.IntegrationTests.Packaging;
 [Collection("programs")]
 public class PackageTests
 {
+    private const string SpinLimit = "System.Threading.ThreadPool.UnfairSemaphoreSpinLimit";
+
     [Fact]
     public async Task The_package_is_complete_and_a_new_app_restores_and_uses_it()
     {
@@ -116,6 +118,33 @@ public class PackageTests
         var item = await RunningProgram.DotnetAsync(folder.Path, "msbuild", "Scratch.csproj", "-getItem:JsonSchemaSegment", "-nodeReuse:false");
         var segments = JsonNode.Parse(item)!["Items"]!["JsonSchemaSegment"]!.AsArray();
         Assert.Contains(segments, s => Path.GetFileName(s!["FullPath"]!.GetValue<string>()) == "ConfigurationSchema.json" && File.Exists(s["FullPath"]!.GetValue<string>()));
+
+        await CheckSpinningAsync(folder);
+    }
+
+    // Idle threads of the pool do not spin, unless the app has said how long they should.
+    private static async Task CheckSpinningAsync(TemporaryFolder folder)
+    {
+        var config = JsonNode.Parse(await File.ReadAllTextAsync(folder.Combine("bin", "Debug", "net10.0", "Scratch.runtimeconfig.json")))!;
+        Assert.Equal(0, config["runtimeOptions"]!["configProperties"]![SpinLimit]!.GetValue<int>());
+
+        Assert.Equal("70", await SpinLimitAsync(folder, "-p:ThreadPoolSpinCount=70"));
+
+        folder.Write("Directory.Build.props", $"""
+            <Project>
+              <ItemGroup>
+                <RuntimeHostConfigurationOption Include="{SpinLimit}" Value="7" />
+              </ItemGroup>
+            </Project>
+            """);
+        Assert.Equal("7", await SpinLimitAsync(folder));
+    }
+
+    private static async Task<string> SpinLimitAsync(TemporaryFolder folder, params string[] arguments)
+    {
+        var items = await RunningProgram.DotnetAsync(folder.Path, ["msbuild", "Scratch.csproj", "-getItem:RuntimeHostConfigurationOption", "-nodeReuse:false", .. arguments]);
+        var options = JsonNode.Parse(items)!["Items"]!["RuntimeHostConfigurationOption"]!.AsArray();
+        return Assert.Single(options, o => o!["Identity"]!.GetValue<string>() == SpinLimit)!["Value"]!.GetValue<string>();
     }
 
     private static void WriteProject(TemporaryFolder folder, string feed, string name, string version)
