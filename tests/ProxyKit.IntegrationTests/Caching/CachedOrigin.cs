@@ -8,6 +8,8 @@ using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Caching;
 
+using Wire = Protocols.Wire;
+
 /// <summary>An origin that keeps count of what reaches it, and a proxy before it whose cache lives by a clock of the test's.</summary>
 internal sealed class CachedOrigin : IAsyncDisposable
 {

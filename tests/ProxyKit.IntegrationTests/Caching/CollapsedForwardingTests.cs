@@ -5,6 +5,8 @@ using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Caching;
 
+using Wire = Protocols.Wire;
+
 /// <summary>Many requests for one thing at once.</summary>
 public class CollapsedForwardingTests
 {

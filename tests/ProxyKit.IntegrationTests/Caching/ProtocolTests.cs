@@ -8,6 +8,8 @@ using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Caching;
 
+using Wire = Protocols.Wire;
+
 public class ProtocolTests
 {
     [Theory]

@@ -43,7 +43,7 @@ public class RangeTests
         Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
         Assert.Null(response.Content.Headers.ContentRange);
         var type = MediaTypeHeaderValue.Parse(response.Content.Headers.ContentType!.ToString());
-        Assert.Equal("multipart/byteranges", type.MediaType);
+        Assert.Equal("multipart/byteranges", type.MediaType.ToString());
         var body = await response.Content.ReadAsByteArrayAsync();
         Assert.Equal(response.Content.Headers.ContentLength, body.Length);
         var reader = new MultipartReader(HeaderUtilities.RemoveQuotes(type.Boundary).ToString(), new MemoryStream(body));
