@@ -92,9 +92,9 @@ internal sealed class RunningProgram : IAsyncDisposable
     }
 
     /// <summary>Waits until it ends by itself.</summary>
-    public async Task<int> ExitCodeAsync()
+    public async Task<int> ExitCodeAsync(int seconds = 60)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
         await _process.WaitForExitAsync(limit.Token);
         return _process.ExitCode;
     }
