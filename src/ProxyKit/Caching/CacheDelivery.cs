@@ -19,6 +19,7 @@ internal sealed class CacheDelivery(CacheStage stage)
     public Task DeliverAsync(HttpContext context, CachedResponse stored, CachedBody body, TimeSpan age, CacheResult result)
     {
         var head = stored.Head;
+        CodedSource.Note(context, head);
         WriteHeaders(context, head.StatusCode, head.Headers.AsSpan());
         context.Response.Headers.Age = Age(age);
         Describe(context, result, head, age);
@@ -45,10 +46,13 @@ internal sealed class CacheDelivery(CacheStage stage)
     public async Task DeliverAsync(HttpContext context, FlightAnswer answer, CacheFill.Reader reader, bool isFirst, CacheForward forward)
     {
         var (response, head) = (answer.Response, answer.Head);
+        CodedSource.Note(context, head);
         if (isFirst)
         {
             foreach (var (name, value) in response.Headers)
                 Append(context.Response.Headers, name, value);
+            if (head is not null && response.Headers.Date.Count == 0)
+                context.Response.Headers.Date = StoredHeaders.Get(head, "Date"); // the one that all others will see
             context.Response.StatusCode = response.StatusCode;
             if (response.ReasonPhrase is not null && context.Features.Get<IHttpResponseFeature>() is { } feature)
                 feature.ReasonPhrase = response.ReasonPhrase;
@@ -114,6 +118,8 @@ internal sealed class CacheDelivery(CacheStage stage)
 
     private void Describe(HttpContext context, CacheResult result, FlightAnswer answer, CacheForward forward)
     {
+        if (stage.Coding is not null && result == CacheResult.Miss)
+            return; // the stage below has told what there is to tell
         if (context.GetProxyContext() is { } proxy)
             (proxy.CacheResult, proxy.CacheRefusal) = (result, answer.Refusal);
         stage.Services.Metrics.Answered(stage.Zone, result);

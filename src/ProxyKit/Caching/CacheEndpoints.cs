@@ -19,8 +19,8 @@ internal sealed class CachedEndpoint
             ?? throw new InvalidOperationException("The reverse proxy's services are missing: call builder.Services.AddReverseProxy() before builder.Build().");
         var name = (endpoint as RouteEndpointBuilder)?.RoutePattern.RawText ?? endpoint.DisplayName ?? "";
         var errors = new List<string>();
-        CacheValidator.Validate($"Endpoint '{name}'", new RouteConfig { RouteId = name, Cache = config }, errors);
-        CacheValidator.Validate([new() { RouteId = name, Cache = config }], endpoint.ApplicationServices.GetRequiredService<IOptions<ReverseProxyOptions>>().Value.Cache, endpoint.ApplicationServices, errors);
+        var limits = endpoint.ApplicationServices.GetRequiredService<IOptions<ReverseProxyOptions>>().Value.Cache;
+        CacheValidator.Validate($"Endpoint '{name}'", new() { RouteId = name, Cache = config }, limits, services.Stores, errors);
         if (errors.Count > 0)
             throw new ProxyConfigurationException(errors);
         if (!config.Enabled || endpoint.RequestDelegate is not { } next)

@@ -23,6 +23,7 @@ internal sealed class CacheFlight : IDisposable
     private readonly DateTimeOffset _requestTime;
     private CacheFill? _fill;
     private CacheWriter? _writer;
+    private long? _partLength;
     private long _discarded;
     private int _clients;
     private bool _isEnded;
@@ -40,8 +41,15 @@ internal sealed class CacheFlight : IDisposable
         else
             CacheValidation.RemoveConditions(headers);
         Stale = stored;
-        if (headers.AcceptEncoding.Count > 0 || stage.Coding is not null)
-            headers.AcceptEncoding = stage.Coding ?? CacheSelection.NormalizeAcceptEncoding(headers.AcceptEncoding);
+        if (stage.Coding is { } coding)
+        {
+            headers.AcceptEncoding = coding;
+            _context.Features.Set(new CodedSource());
+        }
+        else if (stage.AsksUncompressed)
+            headers.AcceptEncoding = "identity";
+        else if (headers.AcceptEncoding.Count > 0)
+            headers.AcceptEncoding = CacheSelection.NormalizeAcceptEncoding(headers.AcceptEncoding);
     }
 
     /// <summary>What the answer is stored under.</summary>
@@ -101,7 +109,8 @@ internal sealed class CacheFlight : IDisposable
         var accelExpires = _context.GetProxyContext()?.AccelExpires;
         if (response.StatusCode == StatusCodes.Status304NotModified && _validating is { } validated)
         {
-            var head = CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Config);
+            var head = _context.Features.Get<CodedSource>() is { Head: { } source } ? Like(validated.Head, source)
+                : CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Config);
             if (head is not null && !IsOutdated)
                 await _stage.Store.UpdateAsync(Key, validated, head, CancellationToken.None);
             _answer.SetResult(head is null
@@ -114,7 +123,7 @@ internal sealed class CacheFlight : IDisposable
             _answer.SetResult(new(FlightResult.Failed, _response));
             return;
         }
-        var (plan, writer) = await PlanAsync(accelExpires, now);
+        var (plan, writer) = await OpenAsync(_stage.Coding is null ? Plan(accelExpires, now) : PlanCoded());
         _writer = writer;
         if (writer is null)
             _stage.RememberUncacheable(Key, plan.Refusal);
@@ -143,12 +152,32 @@ internal sealed class CacheFlight : IDisposable
     // Made invalid since it was asked for: it goes to those who wait, and is not stored.
     private bool IsOutdated => _stage.Services.IsPurgedSince(Key, _requestTime);
 
-    private async ValueTask<(StorePlan Plan, CacheWriter? Writer)> PlanAsync(string? accelExpires, DateTimeOffset now)
+    private StorePlan Plan(string? accelExpires, DateTimeOffset now)
+    {
+        var plan = _stage.Policy.Plan(_context.Request, _context.Response, accelExpires, _requestTime, now);
+        if (!_stage.AsksUncompressed || plan.Head is not { Vary.Count: > 0 } head)
+            return plan;
+        // It was asked for in one way only: whatever a client accepts, this is it.
+        return plan with { Head = head with { Vary = head.Vary.Where(field => field.Key != "accept-encoding").ToValueList() } };
+    }
+
+    // What was compressed, of what the stage below could store. The rest has nothing to be kept a second time.
+    private StorePlan PlanCoded()
+    {
+        if (_context.Features.Get<CodedSource>() is not { Head: { RangeStart: null } source } || _context.Response.Headers.ContentEncoding != _stage.Coding)
+            return new(null, CacheRefusal.Bypass);
+        return new(Like(source with { Headers = StoredHeaders.Of(_context.Response.Headers, [CacheStatusField.Name], isPart: false, source.ResponseTime) }, source), CacheRefusal.None);
+    }
+
+    private static CachedResponseHead Like(CachedResponseHead coded, CachedResponseHead source) =>
+        coded with { Freshness = source.Freshness, RequestTime = source.RequestTime, ResponseTime = source.ResponseTime, IsInvalid = source.IsInvalid };
+
+    private async ValueTask<(StorePlan Plan, CacheWriter? Writer)> OpenAsync(StorePlan plan)
     {
         var services = _stage.Services;
-        var plan = _stage.Policy.Plan(_context.Request, _context.Response, accelExpires, _requestTime, now);
         if (plan.Head is not { } head)
             return (plan, null);
+        _partLength = plan.PartLength;
         if (NoVarySearch.Parse(_context.Response.Headers["No-Vary-Search"]) is { } rule && _stage.KeyOf(_context, query: "") is { } withoutQuery)
         {
             services.NoVarySearch.Learn(withoutQuery, rule);
@@ -161,7 +190,7 @@ internal sealed class CacheFlight : IDisposable
             return (new(null, CacheRefusal.NoStoreCondition), null);
         if (length > _stage.Config.MaxEntrySize)
             return (new(null, CacheRefusal.TooLarge), null);
-        if (_stage.Config.MinUses > 1 && services.CountUse(Key) < _stage.Config.MinUses)
+        if (_stage.Config.MinUses > 1 && _stage.Coding is null && services.CountUse(Key) < _stage.Config.MinUses)
             return (new(null, CacheRefusal.MinUses), null);
         try
         {
@@ -186,7 +215,7 @@ internal sealed class CacheFlight : IDisposable
             if (!_response.IsAborted)
                 await _response.EndAsync();
             failure = _response.IsAborted ? new IOException("The response was broken off.")
-                : _fill is not null && _context.Response.ContentLength is { } announced && announced != _fill.Length && !HttpMethods.IsHead(_context.Request.Method)
+                : _fill is not null && (_partLength ?? _context.Response.ContentLength) is { } announced && announced != _fill.Length && !HttpMethods.IsHead(_context.Request.Method)
                     ? new IOException(string.Create(CultureInfo.InvariantCulture, $"The response's body has {_fill.Length} bytes instead of {announced}."))
                 : null;
         }
@@ -200,8 +229,8 @@ internal sealed class CacheFlight : IDisposable
                 _response.Abandon();
             _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure });
             _fill?.End(failure);
-            if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated)
-                await _writer.CommitAsync(CancellationToken.None);
+            if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated && await _writer.CommitAsync(CancellationToken.None) && _partLength is not null)
+                await PartCombiner.CombineAsync(_stage, Key);
         }
         catch (Exception e)
         {

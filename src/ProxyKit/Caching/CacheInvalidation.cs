@@ -20,8 +20,8 @@ internal static class CacheInvalidation
             await InvalidateAsync(services, origin, headers.Location);
             await InvalidateAsync(services, origin, headers.ContentLocation);
         }
-        foreach (var group in CacheGroups.Invalidated(headers))
-            await services.PurgeTagAsync(CacheGroups.Tag(request, group), soft: false);
+        foreach (var group in CacheGroups.Invalidated(request, headers))
+            await services.PurgeTagAsync(group, soft: false);
     }
 
     private static async ValueTask InvalidateAsync(CacheServices services, Uri origin, StringValues location)

@@ -23,6 +23,13 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             var stored = CacheSelection.Select(found, context.Request);
             if (stored is not null && await TryAnswerAsync(stored))
                 return;
+            if (stored is { Head.RangeStart: not null })
+                stored = null; // a part that does not answer is nothing to validate either
+            if (stage.Coding is not null && (_directives.OnlyIfCached || HttpMethods.IsHead(context.Request.Method)))
+            {
+                await stage.PassAsync(context, CacheRefusal.Bypass);
+                return;
+            }
             if (_directives.OnlyIfCached)
             {
                 // RFC 9111 §5.2.1.7
@@ -83,7 +90,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         if (Services.FindFlight(key) is not null)
             return;
         // Its own: the client's request ends before, and has its own to tell.
-        var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, stored, _directives);
+        var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, stored, _directives) { FlightKey = key };
         if (Services.TryAdd(flight))
             flight.Start();
         else

@@ -44,6 +44,9 @@ internal sealed class CacheStage
     /// <summary>The content coding in which responses are stored here; null: as they come.</summary>
     public string? Coding { get; }
 
+    /// <summary>Whether the upstream is asked for what is not compressed, whatever the client accepts: a stage above this one compresses.</summary>
+    public bool AsksUncompressed { get; init; }
+
     public Task InvokeAsync(HttpContext context)
     {
         if (!IsCacheable(context))
@@ -80,6 +83,8 @@ internal sealed class CacheStage
     /// <summary>The upstream's answer, whatever it is, without the cache.</summary>
     public Task PassAsync(HttpContext context, CacheRefusal refusal)
     {
+        if (Coding is not null)
+            return _next(context); // the stage below is asked, and has its own to tell
         if (context.GetProxyContext() is { } proxy)
             (proxy.CacheResult, proxy.CacheRefusal) = (CacheResult.Bypass, refusal);
         Services.Metrics.Answered(Zone, CacheResult.Bypass);

@@ -39,7 +39,7 @@ public sealed record CachedResponseHead
     public string VariantKey => field ??= RangeStart is null && Vary.Count == 0 ? "" : MakeVariantKey();
 
     private string MakeVariantKey() =>
-        string.Join('\n', Vary.Select(v => v.Value is null ? v.Key : $"{v.Key}:{v.Value}")) + (RangeStart is null ? "" : "\n206");
+        string.Join('\n', Vary.Select(v => v.Value is null ? v.Key : $"{v.Key}:{v.Value}")) + (RangeStart is null ? "" : FormattableString.Invariant($"\n206 {RangeStart}"));
 }
 
 /// <summary>How long a stored response is fresh, and what may be done with it when it is not (RFC 9111 §4.2, RFC 5861).</summary>

@@ -45,7 +45,7 @@ internal sealed class ProxyCache(CacheServices services, CacheEndpoints endpoint
         var request = context.Request;
         request.Method = HttpMethods.Get;
         request.Scheme = url.Scheme;
-        request.Host = HostString.FromUriComponent(url);
+        request.Host = new(url.Authority); // without the scheme's own port, as in what clients send
         request.Path = PathString.FromUriComponent(url);
         request.QueryString = QueryString.FromUriComponent(url);
         request.Protocol = HttpProtocol.Http11;

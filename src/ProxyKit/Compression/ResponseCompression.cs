@@ -26,6 +26,9 @@ internal sealed class ResponseCompression
         _levels = [.. _codings.Select(coding => config.Levels.TryGetValue(coding.Name, out var level) ? int.Parse(level, CultureInfo.InvariantCulture) : coding.DefaultLevel)];
     }
 
+    /// <summary>The names of the codings.</summary>
+    public IEnumerable<string> Codings => _codings.Select(coding => coding.Name);
+
     /// <summary>The coding that is used for a request, if the response can be compressed; null for none.</summary>
     public string? Choose(HttpRequest request) => ChooseCoding(request)?.Name;
 

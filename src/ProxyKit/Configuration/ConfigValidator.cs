@@ -31,8 +31,8 @@ namespace ProxyKit.Configuration;
 
 /// <summary>Finds everything that is wrong with a configuration, not just the first thing.</summary>
 internal sealed class ConfigValidator(
-    IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, IEnumerable<IProxyCacheStore> cacheStores)
-internal sealed class ConfigValidator(IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, CompressionServices compression)
+    IServiceProvider services, IOptions<ReverseProxyOptions> options, ContentFiles files, ClusterServices clusterServices, TempFiles tempFiles, IEnumerable<IProxyCacheStore> cacheStores,
+    CompressionServices compression)
 {
     // ownClusters: those of single routes in code, which no other route is meant to name.
     public List<string> Validate(IReadOnlyList<RouteConfig> routes, IReadOnlyList<ClusterConfig> clusters, IEnumerable<string> ownClusters)
@@ -63,7 +63,6 @@ internal sealed class ConfigValidator(IServiceProvider services, IOptions<Revers
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
             CacheValidator.Validate(where, route, options.Value.Cache, cacheStores, errors);
-            CacheValidator.Validate(where, route, errors);
             CompressionValidator.Validate(where, route.Compression, compression, errors);
             FastCgiValidator.Validate(where, route, clusters, errors);
             SiteValidator.Validate(where, route, errors);

@@ -53,17 +53,11 @@ internal sealed class ProxyRoute
             pipeline = new RequestBuffering(pipeline, _config, buffering.Request, unknownLengthsOnly: buffering.Request.Enabled == false, services).InvokeAsync;
         if (_config.Mirror is { Percentage: > 0 } mirror)
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
-        if (_config.Compression is { Enabled: true } compression)
-        {
-            var (stage, next) = (new ResponseCompression(compression, services), pipeline);
-            pipeline = context => stage.InvokeAsync(context, next);
-        }
+        var compression = _config.Compression is { Enabled: true } coded ? new ResponseCompression(coded, services) : null;
         if (_config.Cache is { Enabled: true } cache)
-        {
-            var stage = new CacheStage(_config.RouteId, pipeline, cache, services.Caching, services.Options.PathForwarding);
-            services.Caching.Zones.Set(stage.Zone, stage);
-            pipeline = stage.InvokeAsync;
-        }
+            pipeline = new CacheStages(_config.RouteId, pipeline, cache, compression, services).InvokeAsync;
+        else if (compression is not null)
+            pipeline = new CompressionStage(pipeline, compression).InvokeAsync;
         if (buffering.Response.Enabled ?? isFastCgi)
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
         if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })

@@ -92,7 +92,7 @@ public class CacheStageTests
             await GetAsync(app, "/", ("Accept-Encoding", spelling));
 
         Assert.Single(_upstream.Requests);
-        Assert.Equal("br, gzip", _upstream.Last["Accept-Encoding"]);
+        Assert.Equal("br,gzip", _upstream.Last["Accept-Encoding"]);
     }
 
     [Fact]
