@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
 using ProxyKit;
 using ProxyKit.Buffering;
+using ProxyKit.Caching.Disk;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
@@ -66,6 +67,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProxyCacheStore, DiskCacheStore>());
         services.TryAddSingleton<AffinityServices>();
         services.TryAddEnumerable(
         [
