@@ -105,7 +105,7 @@ internal sealed partial class DiskCacheStore
             while (taken > 0)
                 _locks[--taken].Exit();
         }
-        _ = Task.Run(() => EmptyTrash(folder));
+        _clearing = Task.Run(() => EmptyTrash(folder));
         return count;
     }
 

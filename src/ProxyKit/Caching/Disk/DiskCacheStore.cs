@@ -24,6 +24,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
     private readonly bool[] _isListed = new bool[KeyHash.Shards];
     private volatile DiskFolder? _folder;
     private Task _listing = Task.CompletedTask;
+    private Task _clearing = Task.CompletedTask;
     private int _generation;
     private long _damaged;
     private volatile bool _isDisposed;
@@ -55,6 +56,9 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
 
     /// <summary>Ends when all folders have been listed.</summary>
     public Task Listing => _listing;
+
+    /// <summary>Ends when what was purged is gone from the disk.</summary>
+    public Task Clearing => _clearing;
 
     /// <summary>
     /// Takes the folder for this process, and begins to list what is stored there; returns the folder. Throws <see cref="IOException"/>, <see cref="UnauthorizedAccessException"/>,
@@ -138,12 +142,12 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
     }
 
     /// <summary>Puts a response that has been written into the place of those with its variant, and makes room for it.</summary>
-    public bool Commit(DiskWriter writer, ReadOnlyMemory<byte>? body)
+    public bool Commit(DiskWriter writer, ReadOnlySpan<byte> body)
     {
         var folder = _folder!;
         var entry = writer.Entry;
         entry.Stamp = folder.NextId();
-        if (DiskHead.Write(writer.Key, writer.Head, entry.Id, entry.Stamp, writer.Length, body, out var length) is not { } file)
+        if (DiskHead.Write(writer.Key, writer.Head, entry.Id, entry.Stamp, writer.Length, entry.BodyBlocks == 0, body, out var length) is not { } file)
             return false;
         entry.HeadBlocks = DiskEntry.BlocksOf(length);
         entry.LastUse = Now;
@@ -274,7 +278,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
         Index.SortThoseFromBefore();
         TryReserve(0);
         Log.DiskCacheRead(folder.Root, Count, Size);
-        _ = Task.Run(() => EmptyTrash(folder));
+        _clearing = Task.Run(() => EmptyTrash(folder));
     }
 
     private void EnsureListed(int shard)
@@ -364,7 +368,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
         if (!IsCurrent(stored))
             return false;
         var stamp = folder.NextId();
-        if (DiskHead.Write(key, head, entry.Id, stamp, stored.Length, stored.Inline, out var length) is not { } file)
+        if (DiskHead.Write(key, head, entry.Id, stamp, stored.Length, stored.Inline is not null, stored.Inline, out var length) is not { } file)
         {
             Remove(entry);
             return false;

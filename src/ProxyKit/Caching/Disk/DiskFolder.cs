@@ -136,6 +136,8 @@ internal sealed class DiskFolder : IDisposable
         var path = ShardPath(shard);
         List<DiskEntry> found = [];
         Dictionary<string, long>? bodies = null;
+        if (!Directory.Exists(path))
+            return found;
         try
         {
             foreach (var (name, length, lastUse) in new FileSystemEnumerable<(string Name, long Length, DateTimeOffset LastUse)>(

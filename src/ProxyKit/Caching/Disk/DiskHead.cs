@@ -48,10 +48,11 @@ internal readonly struct DiskHead
     /// <param name="id">The response's.</param>
     /// <param name="stamp">This head's.</param>
     /// <param name="bodyLength">In bytes.</param>
-    /// <param name="body">Null when it is in a file of its own.</param>
+    /// <param name="isInline">Whether the body is in this file, and not in one of its own.</param>
+    /// <param name="body">Then; otherwise empty.</param>
     /// <param name="length">How much of the result is used.</param>
     /// <returns>An array of the shared pool; null when it would be too long.</returns>
-    public static byte[]? Write(string key, CachedResponseHead head, long id, long stamp, long bodyLength, ReadOnlyMemory<byte>? body, out int length)
+    public static byte[]? Write(string key, CachedResponseHead head, long id, long stamp, long bodyLength, bool isInline, ReadOnlySpan<byte> body, out int length)
     {
         var texts = new DiskTextWriter(FixedLength);
         texts.Write(key);
@@ -74,24 +75,23 @@ internal readonly struct DiskHead
             texts.Write(tag);
 
         var end = texts.Length;
-        length = end + (body?.Length ?? 0);
+        length = end + body.Length;
         if (end > MaxLength)
         {
             texts.Return();
             return null;
         }
-        if (body is { } inline)
-            texts.WriteBytes(inline.Span);
+        texts.WriteBytes(body);
         var file = texts.Buffer.AsSpan();
         var freshness = head.Freshness;
         BinaryPrimitives.WriteUInt32LittleEndian(file, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(file[8..], end);
-        BinaryPrimitives.WriteUInt32LittleEndian(file[12..], body is null ? 0 : Crc32C.Of(body.Value.Span, (uint)id));
+        BinaryPrimitives.WriteUInt32LittleEndian(file[12..], isInline ? Crc32C.Of(body, (uint)id) : 0);
         BinaryPrimitives.WriteInt64LittleEndian(file[16..], bodyLength);
         BinaryPrimitives.WriteInt64LittleEndian(file[24..], id);
         BinaryPrimitives.WriteInt64LittleEndian(file[32..], stamp);
         BinaryPrimitives.WriteInt32LittleEndian(file[40..], (int)(
-            (body is null ? 0 : Flags.Inline) | (head.IsInvalid ? Flags.IsInvalid : 0) | (freshness.MustRevalidate ? Flags.MustRevalidate : 0) | (freshness.NoCache ? Flags.NoCache : 0)
+            (isInline ? Flags.Inline : 0) | (head.IsInvalid ? Flags.IsInvalid : 0) | (freshness.MustRevalidate ? Flags.MustRevalidate : 0) | (freshness.NoCache ? Flags.NoCache : 0)
             | (head.RangeStart is null ? 0 : Flags.RangeStart) | (head.CompleteLength is null ? 0 : Flags.CompleteLength)));
         BinaryPrimitives.WriteInt32LittleEndian(file[44..], head.StatusCode);
         ReadOnlySpan<long> numbers =

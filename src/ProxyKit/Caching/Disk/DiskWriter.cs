@@ -77,7 +77,7 @@ internal sealed class DiskWriter(DiskCacheStore store, DiskEntry entry, string k
                 await WriteBlockAsync(_used + DiskBlocks.ChecksumLength);
                 entry.BodyBlocks = DiskEntry.BlocksOf(DiskBlocks.FileLength(Length));
             }
-            _isCommitted = store.Commit(this, isInline ? _block.AsMemory(0, _used) : null);
+            _isCommitted = store.Commit(this, _block.AsSpan(0, isInline ? _used : 0));
         }
         catch (Exception e) when (DiskCacheStore.IsOfDisk(e))
         {
