@@ -7,6 +7,7 @@ using ProxyKit;
 using ProxyKit.Buffering;
 using ProxyKit.Caching;
 using ProxyKit.Compression;
+using ProxyKit.Caching.Disk;
 using ProxyKit.Configuration;
 using ProxyKit.Diagnostics;
 using ProxyKit.Discovery;
@@ -77,6 +78,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, FirstAlphabeticalPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<ILoadBalancingPolicy, HashPolicy>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IProxyCacheStore, DiskCacheStore>());
         services.TryAddSingleton<AffinityServices>();
         services.TryAddEnumerable(
         [

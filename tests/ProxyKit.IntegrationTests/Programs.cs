@@ -91,6 +91,15 @@ internal sealed class RunningProgram : IAsyncDisposable
         kill.WaitForExit();
     }
 
+    /// <summary>At once, whatever it is doing (SIGKILL). False if it had ended.</summary>
+    public bool Kill()
+    {
+        if (_process.HasExited)
+            return false;
+        _process.Kill();
+        return true;
+    }
+
     /// <summary>Waits until it ends by itself.</summary>
     public async Task<int> ExitCodeAsync(int seconds = 60)
     {

@@ -5,24 +5,13 @@ namespace ProxyKit.Buffering;
 /// <summary>The folder of temporary files: one for each user, that nobody else can look into. All of the user's processes share it.</summary>
 internal static class TempFolder
 {
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>Makes the folder below <paramref name="parent"/>, or the system's for temporary files, unless it is there.</summary>
     public static string Make(string? parent)
     {
         if (OperatingSystem.IsWindows())
             return Directory.CreateDirectory(Path.Combine(parent ?? Path.GetTempPath(), "proxykit")).FullName; // the user's own temporary files already
 
-        var folder = Path.Combine(parent ?? Path.GetTempPath(), $"proxykit-{UnixOwner.Current}");
-        Directory.CreateDirectory(folder, OwnerOnly);
-        // Anybody may have made it first where the parent is everybody's, as /tmp is.
-        if (new DirectoryInfo(folder).LinkTarget is not null)
-            throw new IOException($"'{folder}' is a symbolic link. Somebody may want to have your files elsewhere; remove it.");
-        if (UnixOwner.Of(folder) is { } owner && owner != UnixOwner.Current)
-            throw new IOException($"'{folder}' belongs to the user {owner} and this process to the user {UnixOwner.Current}. Somebody may want to read your files; remove it.");
-        if (File.GetUnixFileMode(folder) != OwnerOnly)
-            File.SetUnixFileMode(folder, OwnerOnly);
-        return folder;
+        return PrivateFolder.Make(Path.Combine(parent ?? Path.GetTempPath(), $"proxykit-{UnixOwner.Current}"));
     }
 
     /// <summary>Takes a name for this process, and a file that nobody else can open as long as this one is open.</summary>
