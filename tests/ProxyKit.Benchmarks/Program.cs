@@ -1,4 +1,5 @@
 using BenchmarkDotNet.Running;
+using ProxyKit.Benchmarks.Caching;
 using ProxyKit.Benchmarks.Load;
 using ProxyKit.Benchmarks.SlowClients;
 using ProxyKit.Benchmarks.Targets;
@@ -7,6 +8,7 @@ return args switch
 {
     ["load", .. var options] => await LoadCommand.RunAsync(options),
     ["slow-clients", .. var options] => await SlowClientsCommand.RunAsync(options),
+    ["cache-memory", .. var options] => await CacheMemoryCommand.RunAsync(options),
     ["target", var name] => TargetHost.Run(name),
     _ => RunMicroBenchmarks(args),
 };

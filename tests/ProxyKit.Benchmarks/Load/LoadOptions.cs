@@ -1,4 +1,5 @@
 using System.Globalization;
+using ProxyKit.Benchmarks.Caching;
 using ProxyKit.Benchmarks.Php;
 using ProxyKit.Benchmarks.Targets;
 
@@ -21,14 +22,15 @@ internal sealed class LoadOptions
              [--quiet PERCENT] [--max-wait S]
 
         scenarios
-        {string.Join('\n', Scenario.All.Select(s => $"  {s.Name,-10} {s.Description}"))}
+        {string.Join('\n', Scenario.All.Select(s => $"  {s.Name,-12} {s.Description}"))}
           without --scenario: {string.Join(',', Scenario.DefaultNames)}
         targets
           {string.Join(", ", TargetHost.Targets.Keys.Except(PhpTargets.Names))}, nginx
           before php-fpm: {string.Join(", ", PhpTargets.Names)}
+          that have the answer: {string.Join(", ", CacheTargets.Names)}
           and each .NET target with a suffix: {InlineSuffix}: request processing on the I/O threads;
           {SpinSuffix} (what the others have), {NoSpinSuffix} (what ProxyKit has): idle threads of the pool spin or sleep
-          without --targets: {string.Join(',', DefaultTargets)}; for PHP scenarios {string.Join(',', DefaultPhpTargets)}
+          without --targets: {string.Join(',', DefaultTargets)}; for PHP scenarios {string.Join(',', DefaultPhpTargets)}; for hits {string.Join(',', CacheTargets.Defaults)}
         --starts
           how often all targets are started anew, each time with all rounds (1): how much CPU a process needs depends on the start
         --quiet, --max-wait
@@ -52,7 +54,7 @@ internal sealed class LoadOptions
 
     public TimeSpan LongestWait { get; private set; } = TimeSpan.FromSeconds(60);
 
-    public IReadOnlyList<string> TargetsOf(Scenario scenario) => _targets ?? (scenario.IsPhp ? DefaultPhpTargets : DefaultTargets);
+    public IReadOnlyList<string> TargetsOf(Scenario scenario) => _targets ?? (scenario.IsPhp ? DefaultPhpTargets : scenario.IsHit ? CacheTargets.Defaults : DefaultTargets);
 
     public static LoadOptions Parse(string[] args)
     {
@@ -93,7 +95,7 @@ internal sealed class LoadOptions
         Scenario.All.FirstOrDefault(s => s.Name == name) ?? throw new LoadException($"There is no scenario '{name}'.\n\n{Usage}");
 
     private static string CheckTarget(string name) =>
-        name == NginxProcess.Name || PhpTargets.Names.Contains(name) || TargetHost.Targets.ContainsKey(WithoutSuffix(name)) ? name
+        name == NginxProcess.Name || CacheTargets.Names.Contains(name) || PhpTargets.Names.Contains(name) || TargetHost.Targets.ContainsKey(WithoutSuffix(name)) ? name
             : throw new LoadException($"There is no target '{name}'.\n\n{Usage}");
 
     public static string WithoutSuffix(string name) =>

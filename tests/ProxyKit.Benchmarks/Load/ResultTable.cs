@@ -1,4 +1,5 @@
 using System.Globalization;
+using ProxyKit.Benchmarks.Caching;
 using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.Load;
@@ -22,12 +23,12 @@ internal static class ResultTable
     private static string Reference(Scenario scenario, string name) =>
         ReferenceName(scenario) + (scenario.IsPhp ? "-php" : "") + new[] { "-balanced", PhpTargets.KeepSuffix }.FirstOrDefault(suffix => name.Contains(suffix, StringComparison.Ordinal));
 
-    private static string ReferenceName(Scenario scenario) => scenario.IsPhp ? NginxProcess.Name : "yarp";
+    private static string ReferenceName(Scenario scenario) => scenario.IsPhp ? NginxProcess.Name : scenario.IsHit ? CacheTargets.Reference : "yarp";
 
     private static (string Title, Cell Cell)[] Columns(Scenario scenario, Func<TargetResult, TargetResult?> reference)
     {
         const double gigabyte = 1 << 30, megabyte = 1e6;
-        return
+        (string Title, Cell Cell)[] columns =
         [
             ("target", r => r.Name),
             scenario.IsStream
@@ -40,6 +41,7 @@ internal static class ResultTable
                 : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
             (scenario.IsStream ? "switches/GB" : "switches/req", r => Number(r.Median(m => m.ContextSwitchesPerRequest), scenario.IsStream ? 0 : 2)),
             (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
+            ("body B", r => Number(r.Median(m => m.Load.BytesPerRequest), 0)),
             ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),
             ($"CPU / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.CpuSecondsPerRequest)),
             ($"alloc / {ReferenceName(scenario)}", r => Ratio(r, reference(r), m => m.AllocatedBytesPerRequest)),
@@ -47,6 +49,8 @@ internal static class ResultTable
             ("failed", r => Number(r.Failures, 0)),
             ("others %", r => Number(r.Median(m => m.OtherCpuPercent), 0)),
         ];
+        // How well each compresses is part of what it costs.
+        return scenario.IsHit ? columns : [.. columns.Where(column => column.Title != "body B")];
     }
 
     private static string Ratio(TargetResult result, TargetResult? reference, Func<Measurement, double> figure) =>

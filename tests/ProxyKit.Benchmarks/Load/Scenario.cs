@@ -1,3 +1,4 @@
+using ProxyKit.Benchmarks.Caching;
 using ProxyKit.Benchmarks.Php;
 
 namespace ProxyKit.Benchmarks.Load;
@@ -36,6 +37,10 @@ internal sealed record Scenario(string Name, string Description, LoadShape Load)
         {
             IsPhp = true,
         },
+        Hit("hit-1k", "GET 1 KB from a cache, 64 connections, closed loop", CachedText.PlainPath, 1024),
+        Hit("hit-64k", "GET 64 KB from a cache, 64 connections, closed loop", CachedText.PlainPath, 65536),
+        Hit("hit-1k-gzip", "GET 1 KB from a cache, compressed with gzip, 64 connections, closed loop", CachedText.CompressedPath, 1024),
+        Hit("hit-64k-gzip", "GET 64 KB from a cache, compressed with gzip, 64 connections, closed loop", CachedText.CompressedPath, 65536),
     ];
 
     public static IReadOnlyList<string> DefaultNames { get; } = ["get-small", "headers", "get-64k", "post-2k", "stream-1g"];
@@ -46,6 +51,12 @@ internal sealed record Scenario(string Name, string Description, LoadShape Load)
     /// <summary>Behind the targets is php-fpm, not the backend.</summary>
     public bool IsPhp { get; init; }
 
+    /// <summary>The targets have the answer: the backend is asked once at most.</summary>
+    public bool IsHit { get; init; }
+
     /// <summary>What to warm up with, where the scenario itself makes too few requests to settle the JIT.</summary>
     public LoadShape WarmUp { get; init; } = Load;
+
+    private static Scenario Hit(string name, string description, string path, int length) =>
+        new(name, description, new(path == CachedText.CompressedPath ? "-c 64 -z" : "-c 64", $"{path}{length}")) { IsHit = true };
 }

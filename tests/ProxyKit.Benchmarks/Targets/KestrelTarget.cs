@@ -1,3 +1,5 @@
+using ProxyKit.Benchmarks.Caching;
+
 namespace ProxyKit.Benchmarks.Targets;
 
 /// <summary>No proxy: Kestrel answers as the backend would. What it costs is the part of every .NET proxy that is not the proxy.</summary>
@@ -11,8 +13,28 @@ internal static class KestrelTarget
     public static WebApplication Build(WebApplicationBuilder builder, string backend)
     {
         var app = builder.Build();
+        app.MapGet(CachedText.PlainPath + "{length}", (RequestDelegate)AnswerStoredAsync);
+        app.MapGet(CachedText.CompressedPath + "{length}", (RequestDelegate)AnswerStoredAsync);
         app.Run(AnswerAsync);
         return app;
+    }
+
+    // The least that an endpoint can do which has its bytes at hand: what the backend's header section has, and the body in one piece.
+    private static Task AnswerStoredAsync(HttpContext context)
+    {
+        var path = context.Request.Path.Value!;
+        var body = CachedText.Of(path);
+        var response = context.Response;
+        response.ContentType = "text/html";
+        response.ContentLength = body.Length;
+        response.Headers.ETag = "\"5f-1234567890\"";
+        response.Headers.CacheControl = "max-age=86400";
+        if (path.StartsWith(CachedText.CompressedPath, StringComparison.Ordinal))
+        {
+            response.Headers.ContentEncoding = "gzip";
+            response.Headers.Vary = "Accept-Encoding";
+        }
+        return response.BodyWriter.WriteAsync(body).AsTask();
     }
 
     private static async Task AnswerAsync(HttpContext context)

@@ -14,10 +14,12 @@ internal static class TargetHost
             ["minimal"] = MinimalTarget.Build,
             ["proxykit"] = ProxyKitTarget.Build,
             ["proxykit-balanced"] = ProxyKitBalancedTarget.Build,
+            ["proxykit-cache"] = ProxyKitCacheTarget.Build,
             ["proxykit-php"] = ProxyKitPhpTarget.Build,
             ["proxykit-php-keep"] = ProxyKitPhpTarget.BuildKeeping,
             ["yarp"] = YarpTarget.Build,
             ["yarp-balanced"] = YarpBalancedTarget.Build,
+            ["yarp-outputcache"] = YarpOutputCacheTarget.Build,
         };
 
     public static int Run(string name)

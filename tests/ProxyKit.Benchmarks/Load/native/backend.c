@@ -1,6 +1,7 @@
 // backend: the upstream of every proxy in the comparison. Single-threaded, epoll, HTTP/1.1 and WebSocket.
 //   GET  /s/<n>       a body of n bytes
 //   GET  /h/<n>/<k>   a body of n bytes, and k headers more
+//   GET  /c/<n>, /z/<n>  a text of n bytes that caches may store for a day
 //   POST /echo        the request's body
 //   POST /sink        nothing, once the request's body has been read
 //   GET  /ws          WebSocket echo
@@ -37,7 +38,7 @@ typedef struct {
     uint64_t remaining;     // of the request body, or of its chunk
 } connection;
 
-static char filler[FILLER];
+static char filler[FILLER], text[FILLER];
 static int epoll_fd;
 
 static void reserve(buffer *b, size_t more) {
@@ -98,9 +99,10 @@ static const char *date(void) {
     return text;
 }
 
-static void respond(connection *c, const char *status, uint64_t length, int more_headers) {
+static void respond_with(connection *c, const char *status, uint64_t length, int more_headers, int storable) {
     char line[512];
-    sprintf(line, "HTTP/1.1 %s\r\nServer: backend\r\nDate: %s\r\nContent-Type: application/octet-stream\r\nETag: \"5f-1234567890\"\r\nCache-Control: no-store\r\n", status, date());
+    sprintf(line, "HTTP/1.1 %s\r\nServer: backend\r\nDate: %s\r\nContent-Type: %s\r\nETag: \"5f-1234567890\"\r\nCache-Control: %s\r\n",
+        status, date(), storable ? "text/html" : "application/octet-stream", storable ? "max-age=86400" : "no-store");
     append_text(&c->out, line);
     for (int i = 0; i < more_headers; i++) {
         sprintf(line, "X-Backend-Header-%d: some-typical-value-%d\r\n", i, i * 7919);
@@ -109,6 +111,31 @@ static void respond(connection *c, const char *status, uint64_t length, int more
     if (c->closing) append_text(&c->out, "Connection: close\r\n");
     sprintf(line, "Content-Length: %llu\r\n\r\n", (unsigned long long)length);
     append_text(&c->out, line);
+}
+
+static void respond(connection *c, const char *status, uint64_t length, int more_headers) { respond_with(c, status, length, more_headers, 0); }
+
+static void respond_with_text(connection *c, uint64_t length) {
+    if (length > FILLER) length = FILLER;
+    respond_with(c, "200 OK", length, 0, 1);
+    append(&c->out, text, length);
+}
+
+// Words, which compress about as a page does; the same in Caching/CachedText.cs.
+static void write_text(void) {
+    static const char *words[] = {
+        "the", "cache", "of", "response", "and", "a", "request", "to", "field", "in", "that", "server", "is", "which", "header", "for",
+        "<p>", "origin", "with", "stored", "as", "it", "</p>", "client", "not", "be", "message", "are", "by", "representation", "can", "validator",
+    };
+    uint32_t random = 1;
+    for (size_t length = 0; length < FILLER;) {
+        random = random * 1103515245 + 12345;
+        char word[32];
+        size_t n = sprintf(word, "%s ", words[random >> 16 & 31]);
+        if (n > FILLER - length) n = FILLER - length;
+        memcpy(text + length, word, n);
+        length += n;
+    }
 }
 
 static void respond_with_body(connection *c, uint64_t length, int more_headers) {
@@ -159,6 +186,7 @@ static size_t take_head(connection *c, const char *p, size_t n) {
     path = path ? path + 1 : "";
     if ((value = header(p, end, "Connection")) && !strncasecmp(value, "close", 5)) c->closing = 1;
     if (!strncmp(path, "/s/", 3)) respond_with_body(c, strtoull(path + 3, NULL, 10), 0);
+    else if (!strncmp(path, "/c/", 3) || !strncmp(path, "/z/", 3)) respond_with_text(c, strtoull(path + 3, NULL, 10));
     else if (!strncmp(path, "/h/", 3)) {
         char *rest;
         uint64_t length = strtoull(path + 3, &rest, 10);
@@ -256,6 +284,7 @@ int main(int argc, char **argv) {
     struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(argc > 1 ? atoi(argv[1]) : 18000), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     signal(SIGPIPE, SIG_IGN);
     memset(filler, 'x', sizeof filler);
+    write_text();
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 4096)) { perror("bind"); return 1; }
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);

@@ -3,6 +3,7 @@
 //     -c N   connections (64)               -d S   seconds (5)
 //     -n N   stop after N responses         -r N   open loop at N requests/s; latency counts from the intended start
 //     -b N   POST with a body of N bytes    -B     the headers of a browser
+//     -z     accept gzip
 //     -W N   WebSocket echo of N-byte messages, one in flight per connection
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,7 +37,7 @@ typedef struct {
     uint64_t sent, remaining, received, started;
 } connection;
 
-static int connection_count = 64, browser, websocket;
+static int connection_count = 64, browser, websocket, gzip;
 static int64_t body_length = -1, stop_after = -1;
 static double seconds = 5, rate;
 static size_t message_length;
@@ -224,7 +225,7 @@ static void poll_events(uint64_t nanoseconds, int closed_loop) {
 }
 
 static void build_request(const char *path, int port) {
-    size_t head = write_head(request, path, port, websocket, browser, body_length);
+    size_t head = write_head(request, path, port, websocket, browser, gzip, body_length);
     uint64_t body = body_length > 0 ? body_length : 0, first = body < FIRST_SEND ? body : FIRST_SEND;
     memset(request + head, 'x', first);   // the head and a small body leave in one packet
     request_length = head + first;
@@ -265,13 +266,14 @@ static void run_open_loop(uint64_t from, uint64_t until) {
 }
 
 int main(int argc, char **argv) {
-    for (int o; (o = getopt(argc, argv, "c:d:n:r:b:BW:")) > 0;) switch (o) {
+    for (int o; (o = getopt(argc, argv, "c:d:n:r:b:BzW:")) > 0;) switch (o) {
         case 'c': connection_count = atoi(optarg); break;
         case 'd': seconds = atof(optarg); break;
         case 'n': stop_after = atoll(optarg); break;
         case 'r': rate = atof(optarg); break;
         case 'b': body_length = atoll(optarg); break;
         case 'B': browser = 1; break;
+        case 'z': gzip = 1; break;
         case 'W': websocket = 1; message_length = atoi(optarg); break;
         default: return 2;
     }

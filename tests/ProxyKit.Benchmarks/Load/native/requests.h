@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static size_t write_head(char *to, const char *path, int port, int websocket, int browser, int64_t body_length) {
+static size_t write_head(char *to, const char *path, int port, int websocket, int browser, int gzip, int64_t body_length) {
     char *q = to;
     q += sprintf(q, "%s %s HTTP/1.1\r\nHost: bench.localhost:%d\r\n", body_length >= 0 ? "POST" : "GET", path, port);
     if (websocket)
@@ -11,6 +11,8 @@ static size_t write_head(char *to, const char *path, int port, int websocket, in
             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n");
     else
         q += sprintf(q, "User-Agent: lg/1.0\r\nAccept: */*\r\n");
+    if (gzip)
+        q += sprintf(q, "Accept-Encoding: gzip\r\n");
     if (browser)
         q += sprintf(q, "Accept-Language: en-GB,en;q=0.9,de;q=0.5\r\nReferer: https://bench.localhost/some/page?x=1\r\n"
             "Cookie: session=5f2c1a7b9d8e4f60a1b2c3d4e5f60718; theme=dark; consent=1\r\n"

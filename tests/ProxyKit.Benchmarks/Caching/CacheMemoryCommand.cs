@@ -1,0 +1,25 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using ProxyKit.Caching;
+
+namespace ProxyKit.Benchmarks.Caching;
+
+/// <summary><c>cache-memory [COUNT]</c>: what the memory store says that a million small responses take, beside what the heap says.</summary>
+internal static class CacheMemoryCommand
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        var count = args is [var text] ? int.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 1_000_000;
+        foreach (var varies in (bool[])[false, true])
+        {
+            using var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = long.MaxValue / 2 } }), NullLoggerFactory.Instance);
+            var heap = await StoredPages.FillAsync(store, count, varies);
+            if (store.Count != count + 1)
+                throw new InvalidOperationException($"{store.Count} are stored.");
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{count:N0} pages {(varies ? "with" : "without")} Vary: the store counts {store.Size:N0} B ({store.Size / (double)count:N1} each), the heap has grown by {heap:N0} B ({heap / (double)count:N1} each): {store.Size / (double)heap:P1}"));
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Microsoft.Extensions.Primitives;
+using Microsoft.Net.Http.Headers;
+using ProxyKit.Caching;
+
+namespace ProxyKit;
+
+/// <summary>Fills the cache's memory store with what a site's pages leave in it, and tells what that really took.</summary>
+internal static class StoredPages
+{
+    /// <summary>Stores pages of 200 to 1,000 bytes under keys of their own.</summary>
+    /// <returns>By how much the heap has grown.</returns>
+    public static async Task<long> FillAsync(MemoryCacheStore store, int count, bool varies)
+    {
+        var body = new byte[1000];
+        // What the store and the pools need once is not the pages'.
+        await AddAsync(store, body, -1, varies);
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < count; i++)
+            await AddAsync(store, body, i, varies);
+        var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
+        GC.KeepAlive(store);
+        return grown;
+    }
+
+    private static async Task AddAsync(MemoryCacheStore store, byte[] body, int number, bool varies)
+    {
+        var length = 200 + (number * 37 & 0x7FFFFFFF) % 800;
+        await using var writer = await store.CreateAsync($"GET https://www.example.com/articles/{number}/a-title-of-an-article?page=2", Head(number, length, varies), length, 32, CancellationToken.None);
+        await writer!.WriteAsync(body.AsMemory(0, length), CancellationToken.None);
+        if (!await writer.CommitAsync(CancellationToken.None))
+            throw new InvalidOperationException($"Number {number} is not stored.");
+    }
+
+    private static CachedResponseHead Head(int number, int length, bool varies)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        List<KeyValuePair<string, StringValues>> headers =
+        [
+            Field(HeaderNames.Date, now.ToString("R", CultureInfo.InvariantCulture)),
+            Field(HeaderNames.Server, "nginx/1.22.1"),
+            Field(HeaderNames.ContentType, "text/html; charset=utf-8"),
+            Field(HeaderNames.ContentLength, $"{length}"),
+            Field(HeaderNames.CacheControl, "public, max-age=3600"),
+            Field(HeaderNames.ETag, $"\"{number:x16}\""),
+            Field(HeaderNames.LastModified, now.AddDays(-1).ToString("R", CultureInfo.InvariantCulture)),
+        ];
+        if (varies)
+            headers.Add(Field(HeaderNames.Vary, "Accept-Encoding"));
+        return new()
+        {
+            StatusCode = 200,
+            Headers = [.. headers],
+            Vary = varies ? [new("accept-encoding", new string("gzip"))] : [],
+            RequestTime = now,
+            ResponseTime = now,
+            Freshness = new() { Lifetime = TimeSpan.FromHours(1) },
+        };
+    }
+
+    // As a server does it: names are its own strings, values new ones.
+    private static KeyValuePair<string, StringValues> Field(string name, string value) => new(name, new string(value.AsSpan()));
+}
