@@ -1,5 +1,6 @@
 using System.Runtime.ExceptionServices;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Caching;
 
@@ -16,7 +17,21 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
 
     public async Task RunAsync(ValueTask<IReadOnlyList<CachedResponse>> finding)
     {
-        var found = await finding;
+        try
+        {
+            await AnswerAsync(await finding);
+        }
+        catch (OperationCanceledException e) when (context.RequestAborted.IsCancellationRequested && !context.Response.HasStarted && !Failure.IsRequestTimeout(context))
+        {
+            // As where there is no cache: nobody is there to be told, but the log.
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            if (context.GetProxyContext() is { } proxy)
+                (proxy.Error, proxy.Exception, proxy.FailureClass) = (ProxyError.ClientAborted, e, FailureClass.Client);
+        }
+    }
+
+    private async Task AnswerAsync(IReadOnlyList<CachedResponse> found)
+    {
         // Each turn but the last is one that somebody else's answer was no good for.
         for (var turn = 0; ; turn++)
         {
