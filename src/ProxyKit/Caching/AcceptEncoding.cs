@@ -10,7 +10,8 @@ internal static class AcceptEncoding
     private static readonly string[] s_texts =
     [
         "identity", "br", "gzip", "br,gzip", "zstd", "br,zstd", "gzip,zstd", "br,gzip,zstd",
-        "!identity", "br,!identity", "gzip,!identity", "br,gzip,!identity", "zstd,!identity", "br,zstd,!identity", "gzip,zstd,!identity", "br,gzip,zstd,!identity",
+        "identity;q=0", "br,identity;q=0", "gzip,identity;q=0", "br,gzip,identity;q=0",
+        "zstd,identity;q=0", "br,zstd,identity;q=0", "gzip,zstd,identity;q=0", "br,gzip,zstd,identity;q=0",
     ];
 
     // Browsers say the same again and again: what was found out about the last few values.
@@ -27,47 +28,41 @@ internal static class AcceptEncoding
     }
 
     /// <summary>
-    /// One text for all that mean the same: <c>br</c>, <c>gzip</c> and <c>zstd</c>, those of them that are accepted, in this order and separated by commas; <c>identity</c> if none is. A client that
-    /// does not accept a response without coding has <c>!identity</c> at the end.
+    /// One text for all that mean the same, which is such a field itself: <c>br</c>, <c>gzip</c> and <c>zstd</c>, those of them that are accepted, in this order and separated by commas;
+    /// <c>identity</c> if none is. Weights do not count, as the server is free to choose among what is accepted. What does not parse is not accepted.
     /// </summary>
-    public static string Normalize(StringValues lines) => Look(lines).Text;
-
-    /// <summary>Whether all of it could be read.</summary>
-    public static bool IsWellFormed(StringValues lines) => Look(lines).IsWellFormed;
-
-    /// <summary>Whether a response's codings are among those that the text for a request names, so that all with the same text can read it.</summary>
-    public static bool Covers(StringValues lines, StringValues contentEncoding)
-    {
-        if (!IsWellFormed(lines))
-            return false;
-        foreach (var coding in new FieldList(contentEncoding))
-        {
-            if (!coding.Equals("identity", StringComparison.OrdinalIgnoreCase) && (Look(lines).Accepted & Find(coding)) == Codings.None)
-                return false;
-        }
-        return true;
-    }
-
-    private static Remembered Look(StringValues lines)
+    public static string Normalize(StringValues lines)
     {
         if (lines.Count == 0)
-            return Remembered.Absent;
-        if (lines.Count > 1 || lines[0] is not { Length: <= MaxRemembered } line)
-            return Parse(lines, "");
-        ref var slot = ref s_remembered[(line.Length + (line.Length > 0 ? line[^1] : 0)) & (s_remembered.Length - 1)];
+            return s_texts[0];
+        if (lines.Count > 1 || lines[0] is not { Length: > 0 and <= MaxRemembered } line)
+            return Parse(lines);
+        ref var slot = ref s_remembered[(line.Length + line[^1]) & (s_remembered.Length - 1)];
         var remembered = Volatile.Read(ref slot);
         if (remembered is null || remembered.Line != line)
-            Volatile.Write(ref slot, remembered = Parse(lines, line));
-        return remembered;
+            Volatile.Write(ref slot, remembered = new(line, Parse(lines)));
+        return remembered.Text;
     }
 
-    private static Remembered Parse(StringValues lines, string line)
+    /// <summary>Whether a response has a coding.</summary>
+    public static bool IsEncoded(StringValues contentEncoding)
+    {
+        foreach (var coding in new FieldList(contentEncoding))
+        {
+            if (!coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
+    }
+
+    private static string Parse(StringValues lines)
     {
         var (accepted, refused) = (Codings.None, Codings.None);
-        var (isWellFormed, all, identity) = (true, (bool?)null, (bool?)null);
+        bool? all = null, identity = null;
         foreach (var member in new FieldList(lines))
         {
-            isWellFormed &= Quality.TryParse(member, out var name, out var quality);
+            if (!Quality.TryParse(member, out var name, out var quality))
+                continue;
             var isAccepted = quality > 0;
             if (name is "*")
                 all = isAccepted;
@@ -83,7 +78,7 @@ internal static class AcceptEncoding
         accepted &= ~refused;
         if (!(identity ?? all ?? true))
             accepted |= Codings.NoIdentity;
-        return new(line, accepted, isWellFormed);
+        return s_texts[(int)accepted];
     }
 
     private static Codings Find(ReadOnlySpan<char> name)
@@ -95,10 +90,5 @@ internal static class AcceptEncoding
         return name.Equals("zstd", StringComparison.OrdinalIgnoreCase) ? Codings.Zstandard : Codings.None;
     }
 
-    private sealed record Remembered(string Line, Codings Accepted, bool IsWellFormed)
-    {
-        public static Remembered Absent { get; } = new("", Codings.None, true);
-
-        public string Text => s_texts[(int)Accepted];
-    }
+    private sealed record Remembered(string Line, string Text);
 }

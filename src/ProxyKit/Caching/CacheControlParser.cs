@@ -16,9 +16,10 @@ internal ref struct CacheControlParser
         foreach (var line in lines)
         {
             ReadOnlySpan<char> rest = line;
+            var hasNoQuotes = false;
             while (!rest.IsEmpty)
             {
-                var member = FieldList.Next(ref rest).Trim(" \t");
+                var member = FieldList.Next(ref rest, ref hasNoQuotes).Trim(" \t");
                 if (!member.IsEmpty)
                     parser.Add(member);
             }

@@ -50,8 +50,7 @@ internal static class CacheSelection
     public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, HttpRequest request) => Vary(vary, default, request);
 
     /// <summary>
-    /// The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted. <paramref name="contentEncoding"/>: the response's; where it is one
-    /// that the request did not ask for, or that a cache does not know, only the same <c>Accept-Encoding</c> gets it again.
+    /// The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted. <paramref name="contentEncoding"/>: the response's.
     /// </summary>
     public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, StringValues contentEncoding, HttpRequest request)
     {
@@ -82,7 +81,7 @@ internal static class CacheSelection
 
     /// <summary>
     /// A request's <c>Accept-Encoding</c>, as one text for all that mean the same: the codings that a cache knows (<c>br</c>, <c>gzip</c>, <c>zstd</c>), those that are accepted,
-    /// sorted; <c>identity</c> when none of them is.
+    /// sorted; <c>identity</c> when none of them is. The upstream has to be asked with this text, as its answer is for all who have it.
     /// </summary>
     public static string NormalizeAcceptEncoding(StringValues lines) => AcceptEncoding.Normalize(lines);
 

@@ -38,7 +38,8 @@ internal static class CacheValidation
 
     /// <summary>
     /// The stored response, updated with a 304's fields (RFC 9111 §3.2), its freshness computed anew as for a response with the merged fields. Null if the 304 does not belong to it: its
-    /// strong validator is another one. Marked as invalid if the merged response may not be stored any more: it answers this request, and has to be removed.
+    /// strong validator is another one. Marked as invalid if the merged response may not be stored any more: it answers this request, and has to be
+    /// removed. <paramref name="notModified"/> may be the answer to a HEAD, too (§4.3.5).
     /// </summary>
     public static CachedResponseHead? Update(
         CachedResponseHead stored, HttpRequest request, HttpResponse notModified, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime, CacheConfig config) =>
@@ -48,7 +49,7 @@ internal static class CacheValidation
     public static CachedResponseHead? Update(
         CachedResponseHead stored, HttpRequest request, HttpResponse notModified, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime, ResponsePolicy policy)
     {
-        if (!BelongsTo(stored, notModified.Headers))
+        if (!BelongsTo(stored, notModified))
             return null;
         var own = policy.TakeOwnFields(request, notModified.Headers);
         var isPart = stored.RangeStart is not null;
@@ -108,11 +109,17 @@ internal static class CacheValidation
         return modified > date;
     }
 
-    /// <summary>RFC 9111 §4.3.4. A tag that differs in its strength only is what a server says that compresses responses, but has no body to compress in a 304.</summary>
-    private static bool BelongsTo(CachedResponseHead stored, IHeaderDictionary notModified)
+    /// <summary>
+    /// RFC 9111 §4.3.4, §4.3.5. A tag that differs in its strength only is what a server says that compresses responses, but has no body to compress in a 304. The date of the last change may be a
+    /// new one where a 304 says that nothing else is; in the answer to a HEAD it says that something has changed.
+    /// </summary>
+    private static bool BelongsTo(CachedResponseHead stored, HttpResponse response)
     {
-        var tag = EntityTags.Of(notModified.ETag);
+        var tag = EntityTags.Of(response.Headers.ETag);
         var storedTag = EntityTags.Of(StoredHeaders.Get(stored, HeaderNames.ETag));
-        return tag.IsEmpty || storedTag.IsEmpty || EntityTags.EqualWeakly(tag, storedTag);
+        if (!tag.IsEmpty && !storedTag.IsEmpty && !EntityTags.EqualWeakly(tag, storedTag))
+            return false;
+        return response.StatusCode == StatusCodes.Status304NotModified || response.Headers.LastModified is not { Count: > 0 } modified ||
+            StoredHeaders.Get(stored, HeaderNames.LastModified) is not { Count: > 0 } storedModified || modified == storedModified;
     }
 }

@@ -7,6 +7,7 @@ internal ref struct FieldList(StringValues lines)
 {
     private ReadOnlySpan<char> _rest;
     private int _line;
+    private bool _hasNoQuotes;
 
     public ReadOnlySpan<char> Current { get; private set; }
 
@@ -21,25 +22,33 @@ internal ref struct FieldList(StringValues lines)
                 if (_line == lines.Count)
                     return false;
                 _rest = lines[_line++];
+                _hasNoQuotes = false;
             }
-            Current = Next(ref _rest).Trim(" \t");
+            Current = Next(ref _rest, ref _hasNoQuotes).Trim(" \t");
             if (!Current.IsEmpty)
                 return true;
         }
     }
 
-    /// <summary>Takes off the first member with its comma. A quote that is not closed quotes nothing.</summary>
-    public static ReadOnlySpan<char> Next(scoped ref ReadOnlySpan<char> rest)
+    /// <summary>
+    /// Takes off the first member of a line with its comma. A quote that is not closed quotes nothing, and neither does any after it in that line, as <paramref name="hasNoQuotes"/> remembers: nobody
+    /// can make us look for the end again and again.
+    /// </summary>
+    public static ReadOnlySpan<char> Next(scoped ref ReadOnlySpan<char> rest, scoped ref bool hasNoQuotes)
     {
         var i = 0;
-        while (i < rest.Length)
+        while (i < rest.Length && rest[i] != ',')
         {
-            if (rest[i] == ',')
-                break;
-            if (rest[i] == '"' && QuotedLength(rest[i..]) is > 0 and var length)
-                i += length;
+            if (rest[i] == '"' && !hasNoQuotes)
+            {
+                var length = QuotedLength(rest[i..]);
+                hasNoQuotes = length == 0;
+                i += Math.Max(length, 1);
+            }
             else
+            {
                 i++;
+            }
         }
         var member = rest[..i];
         rest = i < rest.Length ? rest[(i + 1)..] : default;

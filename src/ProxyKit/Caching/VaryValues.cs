@@ -8,18 +8,14 @@ internal static class VaryValues
 {
     private const string AcceptEncodingName = "accept-encoding", AcceptLanguageName = "accept-language";
 
-    // Before an Accept-Encoding that is compared as it stands. No coding begins so.
-    private const char AsItStands = '=';
-
-    /// <summary>The value of a field whose name is in lower case; null if it is absent. <paramref name="contentEncoding"/>: the response's.</summary>
+    /// <summary>
+    /// The value of a field whose name is in lower case; null if it is absent. <paramref name="contentEncoding"/>: the response's. One without coding is for those who say nothing of codings and for
+    /// those who want none alike; one with a coding, where nobody asked for it, is not.
+    /// </summary>
     public static string? Normalize(string name, StringValues lines, StringValues contentEncoding)
     {
         if (name == AcceptEncodingName)
-        {
-            if (AcceptEncoding.Covers(lines, contentEncoding))
-                return AcceptEncoding.Normalize(lines);
-            return lines.Count == 0 ? null : AsItStands + Join(lines);
-        }
+            return lines.Count == 0 && AcceptEncoding.IsEncoded(contentEncoding) ? null : AcceptEncoding.Normalize(lines);
         if (lines.Count == 0)
             return null;
         return name == AcceptLanguageName ? AcceptLanguage.Normalize(lines) : Join(lines);
@@ -31,11 +27,7 @@ internal static class VaryValues
         if (value is null)
             return lines.Count == 0;
         if (name == AcceptEncodingName)
-        {
-            return value[0] == AsItStands
-                ? lines.Count > 0 && Join(lines).AsSpan().SequenceEqual(value.AsSpan(1))
-                : AcceptEncoding.Normalize(lines) == value && AcceptEncoding.IsWellFormed(lines);
-        }
+            return AcceptEncoding.Normalize(lines) == value;
         if (lines.Count == 0)
             return false;
         if (name == AcceptLanguageName)
