@@ -3,12 +3,15 @@
 set -u
 cd "$(dirname "$0")/.."
 
-# Programs that tests start: nginx as a real upstream; php-fpm; WordPress and its database; gcc and zlib for NativeAOT's linker.
+# Programs that tests start: nginx as a real upstream; php-fpm; WordPress and its database; node and npm for the public suite for HTTP caches;
+# gcc and zlib for NativeAOT's linker.
 packages=()
 command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
 compgen -G '/usr/sbin/php-fpm*' >/dev/null || packages+=(php-fpm)
 [ -e /usr/share/wordpress ] || packages+=(wordpress php-mysql php-gd)
 command -v mariadbd >/dev/null || [ -x /usr/sbin/mariadbd ] || packages+=(mariadb-server)
+command -v node >/dev/null || packages+=(nodejs)
+command -v npm >/dev/null || packages+=(npm)
 command -v gcc >/dev/null || packages+=(gcc libc6-dev)
 [ -e /usr/include/zlib.h ] || packages+=(zlib1g-dev)
 if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
@@ -25,10 +28,15 @@ if [ ${#packages[@]} -gt 0 ] && command -v apt-get >/dev/null; then
     ) || echo "could not install ${packages[*]}"
 fi
 
+suite=artifacts/http-cache-tests.json
+rm -f $suite
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 # One after the other: both keep all processors busy, and some of what they look at is time.
 dotnet test --solution ProxyKit.sln --max-parallel-test-modules 1 --no-ansi --no-progress 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
+
+# What the suite's test has written.
+[ ! -e $suite ] || sed -n 's/^ *"\(suite\|required\|optimal\)": "\(.*\)",$/\1: \2/p' $suite | paste -s -d, -
 
 total() { grep -E "^ *$1: [0-9]+" "$log" | grep -oE '[0-9]+' | tail -n 1; }
 passed=$(total succeeded); failed=$(total failed)

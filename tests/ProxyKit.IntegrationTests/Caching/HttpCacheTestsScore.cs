@@ -23,7 +23,7 @@ internal sealed class HttpCacheTestsScore(IReadOnlyDictionary<string, HttpCacheT
     public int Passed(string kind) => tests.Values.Count(t => t.Kind == kind && t.Outcome == "pass");
 
     /// <summary>The required tests that failed, not counting those that could not be made.</summary>
-    public IEnumerable<string> RequiredFailures => tests.Where(t => t.Value is { Kind: "required", Outcome: "fail" }).Select(t => $"{t.Key}: {t.Value.Reason}");
+    public IEnumerable<string> RequiredFailures => tests.Where(t => t.Value is { Kind: "required", Outcome: "fail" }).Select(t => t.Key);
 
     /// <summary>The required and optimal tests that have not passed, for whatever reason, with the reason.</summary>
     public IEnumerable<string> NotPassed => tests.Where(t => t.Value.Kind != "check" && !t.Value.IsPassed).OrderBy(t => t.Key, StringComparer.Ordinal).Select(t => $"{t.Key} ({t.Value.Kind}): {t.Value.Outcome}, {t.Value.Reason}");
