@@ -55,9 +55,9 @@ internal sealed class SiteFiles(RouteTransforms transforms, ResponseCompression?
 
         if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent)
         {
-            // There is no length where somebody else compresses it on its way.
+            // A whole one may have been compressed on its way, and have another length now.
             if (HttpMethods.IsGet(context.Request.Method))
-                context.Features.Get<ProxyContext>()!.ResponseBodyBytes = response.ContentLength ?? length;
+                context.Features.Get<ProxyContext>()!.ResponseBodyBytes = response.StatusCode == StatusCodes.Status200OK ? length : response.ContentLength ?? 0;
             return;
         }
         // What had no body.

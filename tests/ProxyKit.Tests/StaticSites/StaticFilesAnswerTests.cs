@@ -202,7 +202,9 @@ public class StaticFilesAnswerTests
             if (!isTheAppsOwn)
                 Assert.EndsWith("-br\"", answer["ETag"]);
             var again = await SiteAnswer.GetAsync(app, target, configure: r => (r.Headers.AcceptEncoding, r.Headers.IfNoneMatch) = ("br", answer["ETag"]));
-            Assert.Equal((304, answer["ETag"], "Accept-Encoding"), (again.Status, again["ETag"], again["Vary"]));
+            Assert.Equal((304, answer["ETag"]), (again.Status, again["ETag"]));
+            if (!isTheAppsOwn)
+                Assert.Equal("Accept-Encoding", again["Vary"]);
         }
         Assert.Equal("yyyy", (await SiteAnswer.GetAsync(app, "/lib.js", configure: r => r.Headers.Range = "bytes=0-3")).Body);
         Assert.Null((await SiteAnswer.GetAsync(app, "/lib.js", configure: r => (r.Headers.AcceptEncoding, r.Headers.Range) = ("gzip", "bytes=0-3")))["Content-Encoding"]);
