@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Primitives;
 
 namespace ProxyKit.Compression;
@@ -12,8 +11,8 @@ internal static class AcceptEncoding
     /// </summary>
     public static int Quality(StringValues lines, string coding)
     {
-        var named = Find(lines, coding);
-        return Math.Max(named >= 0 ? named : Find(lines, "*"), 0);
+        var named = Named(lines, coding);
+        return Math.Max(named >= 0 ? named : Named(lines, "*"), 0);
     }
 
     /// <summary>The one that the client likes best, of equals the first; null for none, or where it likes the bare content better.</summary>
@@ -28,40 +27,14 @@ internal static class AcceptEncoding
             if (Quality(lines, coding.Name) is var other && other > quality)
                 (best, quality) = (coding, other);
         }
-        return best is not null && Find(lines, "identity") > quality ? null : best;
+        return best is not null && Named(lines, "identity") > quality ? null : best;
     }
 
-    // -1 when it is not there.
-    private static int Find(StringValues lines, string coding)
+    /// <summary>The same without <c>*</c>: -1 where the coding is not named.</summary>
+    public static int Named(StringValues lines, string coding)
     {
-        var found = -1;
-        foreach (var line in lines)
-        {
-            foreach (var range in line.AsSpan().Split(','))
-            {
-                var member = line.AsSpan()[range];
-                var parameters = member.IndexOf(';');
-                var name = (parameters < 0 ? member : member[..parameters]).Trim();
-                // RFC 9110 §8.4.1.3: the same by another name.
-                if (name.Equals("x-gzip", StringComparison.OrdinalIgnoreCase))
-                    name = "gzip";
-                if (name.Equals(coding, StringComparison.OrdinalIgnoreCase))
-                    found = Math.Max(found, parameters < 0 ? 1000 : Weight(member[(parameters + 1)..]));
-            }
-        }
-        return found;
-    }
-
-    // RFC 9110 §12.4.2. What is no weight makes the member none; -1.
-    private static int Weight(ReadOnlySpan<char> parameters)
-    {
-        foreach (var range in parameters.Split(';'))
-        {
-            var parameter = parameters[range].Trim();
-            if (parameter.Length < 2 || (parameter[0] | 0x20) != 'q' || parameter[1] != '=')
-                continue;
-            return decimal.TryParse(parameter[2..].Trim(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var weight) && weight <= 1 ? (int)(weight * 1000) : -1;
-        }
-        return 1000;
+        var quality = AcceptedQuality.Of(lines, coding);
+        // RFC 9110 §8.4.1.3: the same by another name.
+        return coding.Equals("gzip", StringComparison.OrdinalIgnoreCase) ? Math.Max(quality, AcceptedQuality.Of(lines, "x-gzip")) : quality;
     }
 }

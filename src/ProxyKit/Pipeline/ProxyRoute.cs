@@ -61,9 +61,9 @@ internal sealed class ProxyRoute
         if (buffering.Response.Enabled ?? isFastCgi)
             pipeline = new ResponseBuffering(pipeline, buffering.Response, services).InvokeAsync;
         if (isFastCgi && _config is { Site: { Enabled: true } site, FastCgi.Root: not null })
-            pipeline = new Site(pipeline, _config, site, services).InvokeAsync;
+            pipeline = new Site(pipeline, _config, site, services, compression).InvokeAsync;
         if (_config.StaticFiles is { } files)
-            pipeline = new StaticFiles(pipeline, _config, files, services).InvokeAsync;
+            pipeline = new StaticFiles(pipeline, _config, files, services, compression).InvokeAsync;
         if (_config.AccessLog)
             pipeline = new AccessLog(pipeline, services.Loggers, _time).InvokeAsync;
         return pipeline == forward ? null : pipeline;

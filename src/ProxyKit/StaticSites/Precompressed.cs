@@ -1,5 +1,5 @@
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Primitives;
+using ProxyKit.Compression;
 using ProxyKit.FastCgi;
 
 namespace ProxyKit.StaticSites;
@@ -31,11 +31,11 @@ internal sealed class Precompressed(ValueList<string> encodings, FileMap files)
             return chosen;
         var accepted = request.Headers.AcceptEncoding;
         // "identity" that is not named is acceptable, and worth less than anything that is.
-        var best = Math.Max(AcceptedQuality.Of(accepted, "identity") ?? 0, 1);
+        var best = Math.Max(AcceptEncoding.Named(accepted, "identity"), 1);
         var modified = DateTime.MinValue;
         foreach (var candidate in encodings.AsSpan())
         {
-            var quality = Quality(accepted, candidate);
+            var quality = AcceptEncoding.Quality(accepted, candidate);
             // The first of those that are liked alike; a worse one only matters for Vary, which has been found out then.
             if (varies && (encoding is null ? quality < best : quality <= best))
                 continue;
@@ -51,10 +51,6 @@ internal sealed class Precompressed(ValueList<string> encodings, FileMap files)
         }
         return chosen;
     }
-
-    // RFC 9110 §8.4.1.3: x-gzip is the same. A client that sends no Accept-Encoding accepts anything, as the RFC has it; in practice it understands nothing.
-    private static int Quality(StringValues accepted, string encoding) =>
-        AcceptedQuality.Of(accepted, encoding) ?? (encoding == "gzip" ? AcceptedQuality.Of(accepted, "x-gzip") : null) ?? AcceptedQuality.Of(accepted, "*") ?? 0;
 
     // Older than the file is what the file was before. Some programs (brotli) hand the file's time on without its fraction of a second.
     private static bool IsOfToday(DateTime sibling, DateTime file) => sibling >= file || sibling == file.AddTicks(-(file.Ticks % TimeSpan.TicksPerSecond));

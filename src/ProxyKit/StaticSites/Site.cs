@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Compression;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Transforms;
@@ -17,7 +18,7 @@ internal sealed class Site
     private readonly AssetCaching _caching;
     private readonly SiteRefusals _refusals;
 
-    public Site(RequestDelegate next, RouteConfig route, SiteConfig site, ForwarderServices services)
+    public Site(RequestDelegate next, RouteConfig route, SiteConfig site, ForwarderServices services, ResponseCompression? compression)
     {
         var transforms = RouteTransforms.Compile(route.Transforms);
         _next = next;
@@ -25,7 +26,7 @@ internal sealed class Site
         _services = services;
         _refusals = new(route, transforms, services);
         _map = new(route.FastCgi!, site, services.Clocks.Time);
-        _files = new(transforms);
+        _files = new(transforms, compression);
         _caching = new(site.AssetMaxAge);
     }
 

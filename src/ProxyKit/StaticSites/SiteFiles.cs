@@ -1,12 +1,15 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Net.Http.Headers;
+using ProxyKit.Compression;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.StaticSites;
 
 /// <summary>Answers with files, over ASP.NET Core's own file results: ranges, validators, HEAD (RFC 9110 §13, §14).</summary>
-internal sealed class SiteFiles(RouteTransforms transforms)
+/// <param name="transforms">The route's.</param>
+/// <param name="compression">The route's; null for none.</param>
+internal sealed class SiteFiles(RouteTransforms transforms, ResponseCompression? compression)
 {
     /// <summary>Opens a file; null if the proxy may not read it, or it has gone.</summary>
     public static FileStream? Open(string file)
@@ -26,7 +29,13 @@ internal sealed class SiteFiles(RouteTransforms transforms)
     /// <param name="contentType">The file's, or that of the file it has been compressed from.</param>
     /// <param name="cacheControl">Who may keep it, and how long; empty for nothing.</param>
     /// <param name="encoding">How it is compressed; null for not.</param>
-    public async Task SendAsync(HttpContext context, FileStream file, string contentType, string cacheControl, string? encoding = null)
+    public Task SendAsync(HttpContext context, FileStream file, string contentType, string cacheControl, string? encoding = null) =>
+        // What is compressed already has tags of its own that end as those of compression do: it is not to take them for its own.
+        compression is null || encoding is not null
+            ? WriteAsync(context, file, contentType, cacheControl, encoding)
+            : compression.InvokeAsync(context, context => WriteAsync(context, file, contentType, cacheControl, encoding: null));
+
+    private async Task WriteAsync(HttpContext context, FileStream file, string contentType, string cacheControl, string? encoding)
     {
         var response = context.Response;
         if (cacheControl.Length > 0)
@@ -46,9 +55,9 @@ internal sealed class SiteFiles(RouteTransforms transforms)
 
         if (response.StatusCode is StatusCodes.Status200OK or StatusCodes.Status206PartialContent)
         {
-            // There is no length where somebody else compresses it on its way.
+            // A whole one may have been compressed on its way, and have another length now.
             if (HttpMethods.IsGet(context.Request.Method))
-                context.Features.Get<ProxyContext>()!.ResponseBodyBytes = response.ContentLength ?? length;
+                context.Features.Get<ProxyContext>()!.ResponseBodyBytes = response.StatusCode == StatusCodes.Status200OK ? length : response.ContentLength ?? 0;
             return;
         }
         // What had no body.

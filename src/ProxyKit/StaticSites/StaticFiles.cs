@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
+using ProxyKit.Compression;
 using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Transforms;
@@ -11,7 +12,6 @@ namespace ProxyKit.StaticSites;
 internal sealed class StaticFiles
 {
     private readonly RequestDelegate _next;
-    private readonly RequestDelegate? _compressed;
     private readonly RouteConfig _route;
     private readonly StaticFilesConfig _config;
     private readonly ForwarderServices _services;
@@ -25,8 +25,8 @@ internal sealed class StaticFiles
     /// <param name="route">The route.</param>
     /// <param name="config">Its static files.</param>
     /// <param name="services">What stages share.</param>
-    /// <param name="compression">Puts the route's compression around the answer with a file; null for none. The stage itself is outside of everything that is between the upstream and the client.</param>
-    public StaticFiles(RequestDelegate next, RouteConfig route, StaticFilesConfig config, ForwarderServices services, Func<RequestDelegate, RequestDelegate>? compression = null)
+    /// <param name="compression">The route's; null for none. The stage is outside of it, with everything that is between the upstream and the client, and has it act on files by itself.</param>
+    public StaticFiles(RequestDelegate next, RouteConfig route, StaticFilesConfig config, ForwarderServices services, ResponseCompression? compression)
     {
         var transforms = RouteTransforms.Compile(route.Transforms);
         var extensions = (route.FastCgi ?? new()).Extensions;
@@ -39,10 +39,9 @@ internal sealed class StaticFiles
             new FileRules(extensions, config.DeniedFiles, config.AllowedFiles, config.ContentTypes).Knowing(".br", "application/octet-stream").Knowing(".zst", "application/zstd"),
             services.Clocks.Time);
         _precompressed = new(config.Precompressed, _map);
-        _files = new(transforms);
+        _files = new(transforms, compression);
         _caching = new(config);
         _refusals = new(route, transforms, services);
-        _compressed = compression?.Invoke(context => SendAsync(context, context.Features.Get<StaticFile>()!));
     }
 
     public Task InvokeAsync(HttpContext context)
@@ -99,14 +98,6 @@ internal sealed class StaticFiles
 
     private Task AnswerAsync(HttpContext context, StaticFile file)
     {
-        if (_compressed is null)
-            return SendAsync(context, file);
-        context.Features.Set(file);
-        return _compressed(context);
-    }
-
-    private Task SendAsync(HttpContext context, StaticFile file)
-    {
         var chosen = _precompressed.Choose(context.Request, file.Text, file.Target, out var encoding, out var varies);
         if (SiteFiles.Open(chosen) is not { } stream)
             // A deployment that takes files away is no fault of the client's.
@@ -119,5 +110,5 @@ internal sealed class StaticFiles
     }
 
     /// <summary>A file to answer with.</summary>
-    private sealed record StaticFile(string Text, SiteTarget Target, string CacheControl, bool IsFallback = false);
+    private readonly record struct StaticFile(string Text, SiteTarget Target, string CacheControl, bool IsFallback = false);
 }

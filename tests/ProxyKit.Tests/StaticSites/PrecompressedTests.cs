@@ -1,4 +1,4 @@
-using ProxyKit.StaticSites;
+using ProxyKit.Compression;
 
 namespace ProxyKit.Tests.StaticSites;
 
@@ -151,13 +151,14 @@ public class PrecompressedTests
     [Theory]
     [InlineData("text/html", "text/html", 1000)]
     [InlineData("application/xhtml+xml, text/html;level=1;q=0.25, */*;q=0.8", "text/html", 250)]
-    [InlineData("*/*", "text/html", null)]
-    [InlineData("text/htmlx", "text/html", null)]
+    [InlineData("*/*", "text/html", -1)]
+    [InlineData("text/htmlx", "text/html", -1)]
     [InlineData("a;q=0.1, a;q=0.7, a;q=0.3", "a", 700)]
-    [InlineData("a;q=", "a", 0)]
-    [InlineData("a;q=1e0", "a", 0)]
+    [InlineData("a;q=", "a", -1)]
+    [InlineData("a;q=1e0", "a", -1)]
+    [InlineData("a;q=-0.5, a;q=0.4", "a", 400)]
     [InlineData("a;Q=0.001", "a", 1)]
-    public void Weights_are_read(string field, string name, int? expected) => Assert.Equal(expected, AcceptedQuality.Of(field, name));
+    public void Weights_are_read(string field, string name, int expected) => Assert.Equal(expected, AcceptedQuality.Of(field, name));
 
     private static StaticFolder WithSiblings() => new StaticFolder().Add("app.js", "the script itself")
         .Add("app.js.br", "as br", s_later).Add("app.js.gz", "as gzip", s_later).Add("app.js.zst", "as zstd", s_later);

@@ -167,10 +167,12 @@ public class StaticFilesAnswerTests
         Assert.Equal("about", (await SiteAnswer.GetAsync(app, "/about.html", configure: r => r.Headers.Accept = "text/html")).Body);
     }
 
-    [Fact]
-    public async Task Compression_on_the_way_can_be_put_around_files()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Compression_on_the_way_is_put_around_files_and_leaves_those_that_are_compressed(bool isTheAppsOwn)
     {
-        using var folder = new StaticFolder().Add("app.js", new('x', 10_000)).Add("lib.js", "library").Add("lib.js.br", "as br", DateTime.UtcNow);
+        using var folder = new StaticFolder().Add("app.js", new('x', 10_000)).Add("lib.js", new('y', 10_000)).Add("lib.js.br", "as br", DateTime.UtcNow);
         await using var app = await ProxyApp.StartAsync(
             services =>
             {
@@ -180,17 +182,45 @@ public class StaticFilesAnswerTests
             },
             app =>
             {
-                app.UseResponseCompression();
-                app.MapProxy("/{**path}", ProxyApp.Upstream).WithStaticFiles(folder.Root);
+                if (isTheAppsOwn)
+                    app.UseResponseCompression();
+                var route = app.MapProxy("/{**path}", ProxyApp.Upstream).WithStaticFiles(folder.Root);
+                if (!isTheAppsOwn)
+                    route.WithCompression();
             });
 
         var compressed = await SiteAnswer.GetAsync(app, "/app.js", configure: r => r.Headers.AcceptEncoding = "br");
-        var precompressed = await SiteAnswer.GetAsync(app, "/lib.js", configure: r => r.Headers.AcceptEncoding = "br");
-
-        Assert.Equal("br", compressed["Content-Encoding"]);
+        Assert.Equal(("br", "Accept-Encoding"), (compressed["Content-Encoding"], compressed["Vary"]));
         Assert.InRange(compressed.Body.Length, 1, 1000);
-        Assert.Equal(("br", "as br"), (precompressed["Content-Encoding"], precompressed.Body));
         Assert.Equal(10_000, (await app.OutcomeAsync()).ResponseBodyBytes);
+
+        var precompressed = await SiteAnswer.GetAsync(app, "/lib.js", configure: r => r.Headers.AcceptEncoding = "br");
+        Assert.Equal(("br", "as br", "Accept-Encoding"), (precompressed["Content-Encoding"], precompressed.Body, precompressed["Vary"]));
+
+        foreach (var (target, answer) in new[] { ("/app.js", compressed), ("/lib.js", precompressed) })
+        {
+            if (!isTheAppsOwn)
+                Assert.EndsWith("-br\"", answer["ETag"]);
+            var again = await SiteAnswer.GetAsync(app, target, configure: r => (r.Headers.AcceptEncoding, r.Headers.IfNoneMatch) = ("br", answer["ETag"]));
+            Assert.Equal((304, answer["ETag"]), (again.Status, again["ETag"]));
+            if (!isTheAppsOwn)
+                Assert.Equal("Accept-Encoding", again["Vary"]);
+        }
+        Assert.Equal("yyyy", (await SiteAnswer.GetAsync(app, "/lib.js", configure: r => r.Headers.Range = "bytes=0-3")).Body);
+        Assert.Null((await SiteAnswer.GetAsync(app, "/lib.js", configure: r => (r.Headers.AcceptEncoding, r.Headers.Range) = ("gzip", "bytes=0-3")))["Content-Encoding"]);
+    }
+
+    [Fact]
+    public async Task The_cache_of_a_route_has_no_files_in_it()
+    {
+        using var folder = new StaticFolder().Add("app.3f2a9c1b.js", "first");
+        await using var app = await folder.StartAsync(route: r => r.WithCache());
+        await SiteAnswer.GetAsync(app, "/app.3f2a9c1b.js");
+
+        folder.Add("app.3f2a9c1b.js", "second");
+        var answer = await SiteAnswer.GetAsync(app, "/app.3f2a9c1b.js");
+
+        Assert.Equal(("second", null, null), (answer.Body, answer["Cache-Status"], answer["Age"]));
     }
 
     private static Task<SiteAnswer> SignedInAsync(ProxyApp app, string target) =>
