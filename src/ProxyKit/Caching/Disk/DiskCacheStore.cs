@@ -264,7 +264,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
             if (string.IsNullOrEmpty(_limits.Directory))
                 throw new ArgumentException("No folder is given.");
             var folder = DiskFolder.Open(_limits.Directory, _time);
-            var listing = new Task(() => ListAll(folder));
+            var listing = new Task(() => ListAll(folder), TaskCreationOptions.LongRunning);
             (_listing, _folder) = (listing, folder);
             listing.Start(TaskScheduler.Default);
             return folder;
@@ -302,7 +302,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
         }
     }
 
-    // Null when it is gone, or damaged, or cannot be read. With an empty key, the one in the file is told.
+    // Null when it is gone, or damaged, or cannot be read. With an empty key, the one in the file is told, and it does not count as used.
     private DiskResponse? Read(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey)
     {
         foundKey = null;
@@ -322,7 +322,8 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
             }
             if (entry.Tags is null)
                 Index.SetTags(entry, found.Head.Tags);
-            Touch(entry, file);
+            if (foundKey is null)
+                Touch(entry, file);
             var inline = found.BodyStart == 0 ? null : buffer.AsSpan(found.BodyStart, (int)found.BodyLength).ToArray();
             var head = found.Stamp < _folder.InvalidBefore && !found.Head.IsInvalid ? found.Head with { IsInvalid = true } : found.Head;
             return new(this, entry, head, found.Stamp, found.BodyLength, inline);

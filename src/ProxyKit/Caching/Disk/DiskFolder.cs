@@ -21,6 +21,7 @@ internal sealed class DiskFolder : IDisposable
 
     private readonly FileStream _lock;
     private readonly string _entries;
+    private readonly Lock _writing = new();
     private long _lastId;
     private long _invalidBefore;
 
@@ -69,8 +70,11 @@ internal sealed class DiskFolder : IDisposable
     /// <summary>Marks all that is stored as invalid.</summary>
     public void InvalidateAll()
     {
-        Volatile.Write(ref _invalidBefore, NextId());
-        WriteState();
+        lock (_writing)
+        {
+            Volatile.Write(ref _invalidBefore, NextId());
+            WriteState();
+        }
     }
 
     public string HeadPath(DiskEntry entry) => string.Create(CultureInfo.InvariantCulture, $"{ShardPath(entry.Hash.Shard)}/{entry.Hash.High:x16}{entry.Hash.Low:x16}-{entry.Id:x16}-{entry.Variant:x16}");
@@ -88,7 +92,9 @@ internal sealed class DiskFolder : IDisposable
         }
         catch (DirectoryNotFoundException)
         {
-            PrivateFolder.Create(Path.GetDirectoryName(path)!);
+            var folder = Path.GetDirectoryName(path)!;
+            PrivateFolder.Create(Path.GetDirectoryName(folder)!); // with its parents, .NET gives those the usual mode
+            PrivateFolder.Create(folder);
             return new(path, options);
         }
     }

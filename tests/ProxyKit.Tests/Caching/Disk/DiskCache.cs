@@ -52,11 +52,13 @@ internal sealed class DiskCache : IDisposable
         Store.Dispose();
         between?.Invoke();
         Store = Create();
+        Store.Prepare();
     }
 
     public void Dispose()
     {
         Store.Dispose();
+        Store.Clearing.Wait();
         _loggers.Dispose();
         _logs.Dispose();
         Directory.Delete(Parent, recursive: true);

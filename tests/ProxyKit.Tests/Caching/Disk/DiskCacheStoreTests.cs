@@ -205,6 +205,7 @@ public sealed class DiskCacheStoreTests : IDisposable
     public async Task A_state_that_is_damaged_does_not_make_old_names_new_again()
     {
         await _disk.Store.StoreAsync("key", Body(10), Head("old"));
+        _disk.Time.Advance(TimeSpan.FromSeconds(1));
         _disk.Restart(() => File.WriteAllText(Path.Combine(_disk.Folder, "state"), "rubbish"));
         await _disk.Store.StoreAsync("key", Body(10), Variant("de", "new"));
 

@@ -79,16 +79,16 @@ public sealed class DiskStressTests : IDisposable
         var length = random.Next(random.Next(2) == 0 ? 1000 : 300_000);
         var start = random.Next(_bytes.Length - length);
         var head = Variant($"{random.Next(3)}", string.Create(CultureInfo.InvariantCulture, $"{start},{length}")) with { Tags = [key] };
-        await using var writer = await _disk.Store.CreateAsync(key, head, random.Next(2) == 0 ? length : null, 2, default);
+        await using var writer = (await _disk.Store.CreateAsync(key, head, random.Next(2) == 0 ? length : null, 2, default))!;
         try
         {
             for (var i = 0; i < length;)
             {
                 var piece = Math.Min(random.Next(1, 50_000), length - i);
-                await writer!.WriteAsync(_bytes.AsMemory(start + i, piece), default);
+                await writer.WriteAsync(_bytes.AsMemory(start + i, piece), default);
                 i += piece;
             }
-            Assert.Equal(_bytes[start..(start + length)], await writer!.ReadAsync(0, length));
+            Assert.Equal(_bytes[start..(start + length)], await writer.ReadAsync(0, length));
             return random.Next(10) != 0 && await writer.CommitAsync(default);
         }
         catch (IOException)
