@@ -275,10 +275,10 @@ public class CacheConfigurationTests
 
         Assert.Equal(
         [
-            "Route '/': Cache.MinUses is 0; it must be 1 to 100.",
             "ReverseProxyOptions.Cache.MaxMemory is -1; it must be at least 0 bytes.",
             "ReverseProxyOptions.Cache.MaxDisk is -2; it must be at least 0 bytes.",
             "ReverseProxyOptions.Cache.Directory is empty; it must be the path of a folder.",
+            "Route '/': Cache.MinUses is 0; it must be 1 to 100.",
         ], errors);
     }
 
