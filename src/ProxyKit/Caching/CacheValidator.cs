@@ -1,4 +1,5 @@
 using System.Globalization;
+using ProxyKit.Caching.Disk;
 using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 
@@ -41,8 +42,8 @@ internal static class CacheValidator
         Validate(where, cache, stores, errors);
         if (!cache.Enabled)
             return;
-        if (limits.Directory is null && Is(cache.Store, CacheStores.Disk))
-            errors.Add($"{where}: Cache.Store '{cache.Store}' needs a folder: {Limits}.{nameof(limits.Directory)}.");
+        if (stores.LastOrDefault(store => Is(store.Name, cache.Store)) is DiskCacheStore disk)
+            ValidateFolder(where, cache, limits, disk, errors);
         // The output cache answers before this one is asked, and heeds neither what responses say nor what is purged here.
         if (route.OutputCachePolicy is { } policy)
             errors.Add($"{where}: OutputCachePolicy ('{policy}') and Cache exclude each other: the output cache would serve what may not be stored, and what has been purged. Take one of them away, or set Cache.Enabled to false.");
@@ -57,6 +58,26 @@ internal static class CacheValidator
             errors.Add($"{Limits}.{nameof(limits.MaxDisk)} is {limits.MaxDisk}; it must be at least 0 bytes.");
         if (limits.Directory is { } directory && string.IsNullOrWhiteSpace(directory))
             errors.Add($"{Limits}.{nameof(limits.Directory)} is empty; it must be the path of a folder.");
+    }
+
+    private static void ValidateFolder(string where, CacheConfig cache, CacheLimits limits, DiskCacheStore disk, List<string> errors)
+    {
+        if (limits.Directory is null)
+        {
+            errors.Add($"{where}: Cache.Store '{cache.Store}' needs a folder: {Limits}.{nameof(limits.Directory)}.");
+            return;
+        }
+        try
+        {
+            if (!string.IsNullOrWhiteSpace(limits.Directory))
+                disk.Prepare();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            var error = $"{Limits}.{nameof(limits.Directory)}: '{limits.Directory}' cannot hold stored responses: {e.Message}";
+            if (!errors.Contains(error))
+                errors.Add(error);
+        }
     }
 
     private static void ValidateTimes(string where, CacheConfig cache, List<string> errors)

@@ -275,10 +275,10 @@ public class CacheConfigurationTests
 
         Assert.Equal(
         [
-            "Route '/': Cache.MinUses is 0; it must be 1 to 100.",
             "ReverseProxyOptions.Cache.MaxMemory is -1; it must be at least 0 bytes.",
             "ReverseProxyOptions.Cache.MaxDisk is -2; it must be at least 0 bytes.",
             "ReverseProxyOptions.Cache.Directory is empty; it must be the path of a folder.",
+            "Route '/': Cache.MinUses is 0; it must be 1 to 100.",
         ], errors);
     }
 
@@ -292,8 +292,30 @@ public class CacheConfigurationTests
             app.MapProxy("/memory", "http://c").WithCache();
         });
 
-        Assert.Contains("Route '/on': Cache.Store 'disk' needs a folder: ReverseProxyOptions.Cache.Directory.", errors);
-        Assert.DoesNotContain(errors, e => e.Contains("needs a folder", StringComparison.Ordinal) && !e.Contains("'/on'", StringComparison.Ordinal));
+        Assert.Equal("Route '/on': Cache.Store 'disk' needs a folder: ReverseProxyOptions.Cache.Directory.", Assert.Single(errors));
+    }
+
+    [Fact]
+    public async Task A_folder_that_cannot_be_used_is_one_error_where_it_is_needed()
+    {
+        var file = Path.GetTempFileName(); // no folder
+        try
+        {
+            void Use(IServiceCollection services) => services.AddReverseProxy(o => o.Cache.Directory = file);
+
+            var errors = await Misconfigured.ErrorsAsync(Use, app =>
+            {
+                app.MapProxy("/one", "http://a").WithCache(c => c.Store = CacheStores.Disk);
+                app.MapProxy("/two", "http://b").WithCache(c => c.Store = CacheStores.Disk);
+            });
+            Assert.StartsWith($"ReverseProxyOptions.Cache.Directory: '{file}' cannot hold stored responses: ", Assert.Single(errors), StringComparison.Ordinal);
+
+            await using var app = await ProxyApp.StartAsync(Use, app => app.MapProxy("/", "http://a").WithCache());
+        }
+        finally
+        {
+            File.Delete(file);
+        }
     }
 
     [Fact]
