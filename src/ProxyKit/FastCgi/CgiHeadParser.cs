@@ -1,27 +1,49 @@
-using System.Net;
 using System.Text;
+using Microsoft.AspNetCore.WebUtilities;
 using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
 
 /// <summary>
-/// Parses the header section of a script's answer (RFC 3875 §6.3) into a message. Strict where leniency splits responses; lines may end with LF alone, as scripts
-/// write them.
+/// Parses the header section of a script's answer (RFC 3875 §6.3). Strict where leniency splits responses; lines may end with LF alone, as scripts write them.
+/// It is used again: strings of the section before are taken where the bytes are equal, as <see cref="Forwarding.Http1.Http1Response"/> does.
 /// </summary>
-internal sealed class CgiHeadParser(HttpResponseMessage message)
+internal sealed class CgiHeadParser
 {
     public const int MaxLength = 64 * 1024;
     public const int MaxFields = 200;
 
+    private HeaderField[] _previous = new HeaderField[16];
     private int _fields;
     private bool _hasStatus, _hasLocation;
+
+    public int StatusCode { get; private set; } = 200;
+
+    /// <summary>Null when it is the usual one, or none.</summary>
+    public string? ReasonPhrase { get; private set; }
+
+    /// <summary>What is meant for the client.</summary>
+    public HeaderList Headers { get; } = new();
 
     /// <summary>How much of what was received has been parsed: at the end, where the body begins.</summary>
     public int Length { get; private set; }
 
     /// <summary>The body's announced length.</summary>
     public long? ContentLength { get; private set; }
+
+    /// <summary>Makes ready for another header section.</summary>
+    public void Reset()
+    {
+        // The fields of the last one serve as a guess at those of the next.
+        var fields = Headers.Fields;
+        if (fields.Length > _previous.Length)
+            _previous = new HeaderField[fields.Length];
+        fields.CopyTo(_previous);
+        Headers.Clear();
+        (_fields, _hasStatus, _hasLocation, Length, ContentLength) = (0, false, false, 0, null);
+        (StatusCode, ReasonPhrase) = (200, null);
+    }
 
     /// <summary>Goes on parsing what has been received from the beginning. False when more must be received.</summary>
     /// <exception cref="UpstreamException">It is not a header section.</exception>
@@ -50,10 +72,10 @@ internal sealed class CgiHeadParser(HttpResponseMessage message)
     {
         if (_fields == 0)
             throw FastCgiFailure.Invalid("an empty header section");
-        if (!_hasStatus)
-            message.StatusCode = _hasLocation ? HttpStatusCode.Found : HttpStatusCode.OK; // RFC 3875 §6.2.3, as nginx does
-        if (message.StatusCode == HttpStatusCode.NoContent)
-            message.Content.Headers.Remove("Content-Length"); // RFC 9110 §8.6
+        if (!_hasStatus && _hasLocation)
+            StatusCode = 302; // RFC 3875 §6.2.3, as nginx does
+        if (StatusCode == 204)
+            Headers.Remove("Content-Length"); // RFC 9110 §8.6
     }
 
     private void ParseField(ReadOnlySpan<byte> line)
@@ -63,12 +85,29 @@ internal sealed class CgiHeadParser(HttpResponseMessage message)
         var colon = line.IndexOf((byte)':');
         if (colon < 0)
             throw FastCgiFailure.Invalid("a header line without a colon"); // most folded lines among them (RFC 9112 §5.2)
-        var name = Encoding.Latin1.GetString(line[..colon]);
-        if (!Tokens.IsToken(name))
-            throw FastCgiFailure.Invalid("a header name that is not a token");
-        var value = Encoding.Latin1.GetString(line[(colon + 1)..].Trim(" \t"u8));
-        if (RequestGuard.HasControls(value))
-            throw FastCgiFailure.Invalid("a control character in a header value");
+        var nameBytes = line[..colon];
+        var valueBytes = line[(colon + 1)..].Trim(" \t"u8);
+        string? name = null, value = null;
+        var rule = HeaderRule.Unknown;
+        if (Headers.Count < _previous.Length && _previous[Headers.Count] is { Name: { } guess } field && Ascii.Equals(nameBytes, guess))
+        {
+            (name, rule) = (guess, field.Rule);
+            if (field.Value.ToString() is var other && Ascii.Equals(valueBytes, other))
+                value = other;
+        }
+        if (name is null)
+        {
+            name = Encoding.Latin1.GetString(nameBytes);
+            if (!Tokens.IsToken(name))
+                throw FastCgiFailure.Invalid("a header name that is not a token");
+            rule = HeaderRules.ForResponse(name);
+        }
+        if (value is null)
+        {
+            value = Encoding.Latin1.GetString(valueBytes);
+            if (RequestGuard.HasControls(value))
+                throw FastCgiFailure.Invalid("a control character in a header value");
+        }
 
         switch (name.Length)
         {
@@ -76,17 +115,15 @@ internal sealed class CgiHeadParser(HttpResponseMessage message)
                 ParseStatus(value);
                 return;
             case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
-                ParseContentLength(value);
+                ParseContentLength(name, value, rule);
                 return;
             case 8 when name.Equals("Location", StringComparison.OrdinalIgnoreCase):
                 _hasLocation = true;
                 break;
         }
         // The framing is FastCGI's; what a script says of the connection is about another one.
-        if (HeaderRules.ForResponse(name) == HeaderRule.Drop)
-            return;
-        if (!message.Headers.TryAddWithoutValidation(name, value))
-            message.Content.Headers.TryAddWithoutValidation(name, value);
+        if (rule != HeaderRule.Drop)
+            Headers.Add(name, value, rule);
     }
 
     // RFC 3875 §6.3.3: three digits, then perhaps a reason
@@ -98,22 +135,22 @@ internal sealed class CgiHeadParser(HttpResponseMessage message)
         // Interim responses are the server's business, and 101 would be a switch that nobody asked for.
         if (status is < 200 or > 599)
             throw FastCgiFailure.Invalid($"the status '{value}'");
-        if (_hasStatus && status != (int)message.StatusCode)
+        if (_hasStatus && status != StatusCode)
             throw FastCgiFailure.Invalid("two statuses that differ");
         _hasStatus = true;
-        message.StatusCode = (HttpStatusCode)status;
-        if (value.Length > 4 && !value.AsSpan(4).Equals(message.ReasonPhrase, StringComparison.Ordinal))
-            message.ReasonPhrase = value[4..].Trim();
+        StatusCode = status;
+        if (value.Length > 4 && !value.AsSpan(4).Equals(ReasonPhrases.GetReasonPhrase(status), StringComparison.Ordinal))
+            ReasonPhrase = value[4..].Trim();
     }
 
-    private void ParseContentLength(string value)
+    private void ParseContentLength(string name, string value, HeaderRule rule)
     {
         if (value.Length == 0 || value.AsSpan().ContainsAnyExceptInRange('0', '9') || !long.TryParse(value, out var length))
             throw FastCgiFailure.Invalid($"the Content-Length '{value}'");
         if (ContentLength is { } before && before != length)
             throw FastCgiFailure.Invalid("two Content-Lengths that differ");
         if (ContentLength is null)
-            message.Content.Headers.TryAddWithoutValidation("Content-Length", value);
+            Headers.Add(name, value, rule);
         ContentLength = length;
     }
 }

@@ -10,8 +10,6 @@ namespace ProxyKit.FastCgi;
 /// </summary>
 internal sealed class CgiParameters
 {
-    private const int Most = 26;
-
     private readonly TrustedPeers _trusted;
     private readonly KeyValuePair<string, string>[] _constants;
     private readonly KeyValuePair<string, Func<HttpContext, string?>>[] _computed;
@@ -23,7 +21,8 @@ internal sealed class CgiParameters
         _computed = [.. site.ComputedParameters];
     }
 
-    public List<KeyValuePair<string, string>> Of(HttpContext context, PreparedRequest prepared, Script script)
+    /// <summary>Adds them to the request.</summary>
+    public void Add(HttpContext context, PreparedRequest prepared, Script script)
     {
         var request = context.Request;
         var connection = context.Connection;
@@ -31,7 +30,7 @@ internal sealed class CgiParameters
         prepared.DefaultHost = client.Host.Length > 0 ? client.Host : client.ServerName;
 
         var name = Prefix(request, prepared.Path) + script.Name;
-        var list = new List<KeyValuePair<string, string>>(Most + _constants.Length + _computed.Length);
+        var list = prepared.Cgi;
         if (script.FileName is { } file)
             list.Add(new("SCRIPT_FILENAME", file));
         list.Add(new("SCRIPT_NAME", name));
@@ -75,7 +74,6 @@ internal sealed class CgiParameters
             Set(list, parameter, value);
         foreach (var (parameter, value) in _computed)
             Set(list, parameter, value(context) ?? "");
-        return list;
     }
 
     // An empty value is a word to the handler: the parameter is not to be made of the request either, be it a header field's.

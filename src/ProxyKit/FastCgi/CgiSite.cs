@@ -35,7 +35,7 @@ internal sealed class CgiSite
                 return new(404, $"the path {prepared.Path}, which names no script {(_site.CheckScript ? "that is" : "to look for")} below {_site.Root}");
             script = found;
         }
-        prepared.Cgi = _parameters.Of(context, prepared, script);
+        _parameters.Add(context, prepared, script);
         return null;
     }
 }

@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using Microsoft.Extensions.Primitives;
 using ProxyKit.Forwarding;
-using HeaderStringValues = System.Net.Http.Headers.HeaderStringValues;
 
 namespace ProxyKit.FastCgi;
 
@@ -41,6 +41,28 @@ internal readonly ref struct CgiVariables
             variables.WriteFields(content.Headers);
         variables.Add("CONTENT_TYPE", request.Content?.Headers.NonValidated.TryGetValues("Content-Type", out var type) == true ? type.ToString() : "", Encoding.Latin1);
         // Never another one than what is sent: php-fpm waits for what is missing. Nothing is an empty value, as nginx sends it.
+        variables.WritePair("CONTENT_LENGTH", length?.ToString(CultureInfo.InvariantCulture) ?? "", Encoding.UTF8);
+    }
+
+    /// <summary>The same of a request that is forwarded: all but host, header fields and body is given, and given once.</summary>
+    public static void Write(FastCgiRequestWriter writer, PreparedRequest request, string host, long? length)
+    {
+        var variables = new CgiVariables(writer, request.Cgi);
+        foreach (var (name, value) in request.Cgi)
+        {
+            if (name.Length > 0 && name != "CONTENT_LENGTH" && (value.Length > 0 || MayBeEmpty(name)))
+                variables.WritePair(name, value, Encoding.UTF8);
+        }
+        variables.Add("HTTP_HOST", host, Encoding.Latin1);
+        StringValues type = default;
+        foreach (ref readonly var field in request.Headers.Fields)
+        {
+            if (field.Name.Length == 12 && field.Name.Equals("Content-Type", StringComparison.OrdinalIgnoreCase))
+                type = field.Value;
+            else if (field.Value.Count > 0 && variables.IsForScript(field.Name, field.Rule))
+                variables.WriteField(field.Name, field.Value.Count == 1 ? field.Value.ToString() : string.Join(Separator(field.Name), field.Value.ToArray()));
+        }
+        variables.Add("CONTENT_TYPE", type.ToString(), Encoding.Latin1);
         variables.WritePair("CONTENT_LENGTH", length?.ToString(CultureInfo.InvariantCulture) ?? "", Encoding.UTF8);
     }
 
@@ -86,12 +108,15 @@ internal readonly ref struct CgiVariables
     {
         foreach (var (name, values) in headers.NonValidated)
         {
-            // An underscore and a dash are the same in a variable: X_Real_IP must not be a way to X-Real-IP. "Proxy" would be HTTP_PROXY (httpoxy).
-            if (name.AsSpan().ContainsAnyExcept(s_nameChars) || IsOtherwise(name) || HeaderRules.ForRequest(name) == HeaderRule.Drop || IsGivenField(name))
-                continue;
-            WriteField(name, values.Count == 1 ? values.ToString() : Join(name, values));
+            if (IsForScript(name, HeaderRule.Unknown))
+                WriteField(name, values.Count == 1 ? values.ToString() : string.Join(Separator(name), values));
         }
     }
+
+    // An underscore and a dash are the same in a variable: X_Real_IP must not be a way to X-Real-IP. "Proxy" would be HTTP_PROXY (httpoxy).
+    private bool IsForScript(string name, HeaderRule rule) =>
+        !name.AsSpan().ContainsAnyExcept(s_nameChars) && !IsOtherwise(name)
+        && (rule == HeaderRule.Unknown ? HeaderRules.ForRequest(name) : rule) != HeaderRule.Drop && !IsGivenField(name);
 
     // Fields that have a variable of their own, and what has been answered already (RFC 9110 §10.1.1).
     private static bool IsOtherwise(string name) => name.Length switch
@@ -104,8 +129,7 @@ internal readonly ref struct CgiVariables
     };
 
     // RFC 6265 §5.4; HttpClient joins neither.
-    private static string Join(string name, HeaderStringValues values) =>
-        string.Join(name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ", values);
+    private static string Separator(string name) => name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ";
 
     private void WriteField(string name, string value)
     {
@@ -126,6 +150,13 @@ internal readonly ref struct CgiVariables
 
     private void WritePair(string name, string value, Encoding encoding)
     {
+        if (Ascii.IsValid(name) && Ascii.IsValid(value))
+        {
+            var ascii = _writer.Pair(name.Length, value.Length);
+            Ascii.FromUtf16(name, ascii, out _);
+            Ascii.FromUtf16(value, ascii[name.Length..], out _);
+            return;
+        }
         var nameLength = Encoding.UTF8.GetByteCount(name);
         var pair = _writer.Pair(nameLength, encoding.GetByteCount(value));
         Encoding.UTF8.GetBytes(name, pair);

@@ -7,6 +7,20 @@ internal sealed class FastCgiContent(FastCgiExchange exchange) : HttpContent
 {
     private FastCgiBodyStream? _stream;
 
+    /// <summary>An answer as HttpClient has them.</summary>
+    public static HttpResponseMessage Message(HttpRequestMessage request, FastCgiExchange exchange)
+    {
+        var message = new HttpResponseMessage((HttpStatusCode)exchange.StatusCode) { RequestMessage = request, Content = new FastCgiContent(exchange) };
+        if (exchange.ReasonPhrase is { } reason)
+            message.ReasonPhrase = reason;
+        foreach (ref readonly var field in exchange.Headers.Fields)
+        {
+            if (!message.Headers.TryAddWithoutValidation(field.Name, field.Value.ToString()))
+                message.Content.Headers.TryAddWithoutValidation(field.Name, field.Value.ToString());
+        }
+        return message;
+    }
+
     protected override Task<Stream> CreateContentReadStreamAsync() => Task.FromResult<Stream>(Open());
 
     protected override Task<Stream> CreateContentReadStreamAsync(CancellationToken cancellationToken) => Task.FromResult<Stream>(Open());

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Runtime.CompilerServices;
 using ProxyKit.Forwarding;
 
@@ -17,7 +16,7 @@ internal sealed partial class FastCgiExchange
 
     /// <summary>Reads on; 0 at the end. What ends otherwise than the application said is an exception.</summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken)
+    public override async ValueTask<int> ReadAsync(Memory<byte> memory, CancellationToken cancellationToken)
     {
         try
         {
@@ -27,7 +26,8 @@ internal sealed partial class FastCgiExchange
             {
                 if (memory.Length >= MinDirect)
                 {
-                    var read = await ReceiveAsync(memory, cancellationToken);
+                    var read = await Connection.ReceiveAsync(memory, cancellationToken);
+                    Received(read);
                     var output = read == 0 ? EndOfConnection() : TakeBody(Take(memory.Span[..read]));
                     ThrowIfTooLong();
                     if (output > 0)
@@ -36,7 +36,7 @@ internal sealed partial class FastCgiExchange
                 else
                 {
                     _start = _end = 0;
-                    if ((await FillAsync(cancellationToken) ? TakeBody(_end) : EndOfConnection()) == 0)
+                    if ((Filled(await FillAsync(cancellationToken)) ? TakeBody(_end) : EndOfConnection()) == 0)
                         _start = _end = 0;
                 }
             }
@@ -57,11 +57,11 @@ internal sealed partial class FastCgiExchange
         }
     }
 
-    private void BeginBody(CgiHeadParser head, HttpStatusCode status)
+    private void BeginBody(CgiHeadParser head)
     {
         _start = head.Length;
         // RFC 9110 §6.4.1
-        _hasNoBody = _request.Method == HttpMethod.Head || status is HttpStatusCode.NoContent or HttpStatusCode.NotModified;
+        _hasNoBody = _request.Method == "HEAD" || head.StatusCode is 204 or 304;
         if (!_hasNoBody)
             _announced = head.ContentLength;
         if (TakeBody(_end - _start) == 0)

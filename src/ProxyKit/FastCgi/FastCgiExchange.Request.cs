@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
@@ -5,19 +6,25 @@ namespace ProxyKit.FastCgi;
 /// <content>Sending.</content>
 internal sealed partial class FastCgiExchange
 {
+    private static readonly Task<bool> s_sent = Task.FromResult(true), s_notSent = Task.FromResult(false);
+
     private Task<bool>? _sending;
     private Exception? _contentFailure;
     private bool _hasSendFailed;
 
     /// <summary>Sends a request; the answer's body is still to come.</summary>
-    public static async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, FastCgiSettings settings, CancellationToken cancellationToken)
+    /// <exception cref="UpstreamException">There is no answer.</exception>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public static async ValueTask<UpstreamResponse?> SendAsync(FastCgiRequest request, FastCgiSettings settings, CancellationToken cancellationToken)
     {
         FastCgiRequestWriter? writer = null;
         FastCgiExchange? exchange = null;
         try
         {
-            var isReplayable = request.Content is null or ByteArrayContent or ReadOnlyMemoryContent or RequestBodyContent { IsBuffered: true } || request.Content.Headers.ContentLength is null;
-            var length = await LengthAsync(request.Content, settings.MaxBufferedContent, cancellationToken);
+            var (content, length) = (request.Content, request.Length);
+            var isReplayable = content is null or ByteArrayContent or ReadOnlyMemoryContent or RequestBodyContent { IsBuffered: true } || length is null;
+            if (content is not null && length is null)
+                length = await LoadAsync(content, settings.MaxBufferedContent, cancellationToken);
             writer = Write(request, settings, length);
             for (var fresh = false; ; fresh = true)
             {
@@ -25,7 +32,12 @@ internal sealed partial class FastCgiExchange
                 try
                 {
                     exchange._sending = exchange.SendRequestAsync(length ?? 0, cancellationToken);
-                    return await exchange.ReceiveHeadAsync(cancellationToken);
+                    while (!exchange.TryParseHead())
+                    {
+                        if (!exchange.Filled(await exchange.FillAsync(cancellationToken)))
+                            throw exchange.EndedEarly();
+                    }
+                    return exchange;
                 }
                 catch (Exception e)
                 {
@@ -41,10 +53,6 @@ internal sealed partial class FastCgiExchange
                     writer = Write(request, settings, length);
                 }
             }
-        }
-        catch (UpstreamException e)
-        {
-            throw FastCgiFailure.ForHttpClient(e);
         }
         finally
         {
@@ -67,15 +75,15 @@ internal sealed partial class FastCgiExchange
     /// not be done twice (RFC 9110 §9.2.2); if it was not even sent, it does not matter.
     /// </summary>
     private bool IsStale => _rented.IsReused && !_hasReceived && !_isTimedOut && _contentFailure is null
-        && ((_hasSendFailed && _writer.IsWhole) || _request.Method.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE");
+        && ((_hasSendFailed && _writer.IsWhole) || _request.Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE");
 
-    private static FastCgiRequestWriter Write(HttpRequestMessage request, FastCgiSettings settings, long? length)
+    private static FastCgiRequestWriter Write(FastCgiRequest request, FastCgiSettings settings, long? length)
     {
         var writer = new FastCgiRequestWriter(settings.Connections.KeepsConnections);
         try
         {
             writer.Begin();
-            CgiVariables.Write(writer, request, length);
+            request.WriteVariables(writer, length);
             writer.EndParameters();
             return writer;
         }
@@ -87,12 +95,8 @@ internal sealed partial class FastCgiExchange
     }
 
     // A length that is not known must be found out: without one php sees no body, with a wrong one it hangs.
-    private static async ValueTask<long?> LengthAsync(HttpContent? content, long limit, CancellationToken cancellationToken)
+    private static async ValueTask<long?> LoadAsync(HttpContent content, long limit, CancellationToken cancellationToken)
     {
-        if (content is null)
-            return null;
-        if (content.Headers.ContentLength is { } length)
-            return length;
         try
         {
             await content.LoadIntoBufferAsync(limit, cancellationToken);
@@ -105,20 +109,50 @@ internal sealed partial class FastCgiExchange
     }
 
     /// <summary>Whether the whole request was sent.</summary>
-    private async Task<bool> SendRequestAsync(long length, CancellationToken cancellationToken)
+    private Task<bool> SendRequestAsync(long length, CancellationToken cancellationToken)
+    {
+        if (length > 0 && !_writer.IsComplete)
+            return SendWithContentAsync(length, cancellationToken);
+        if (!_writer.IsComplete)
+            _writer.EndInput();
+        try
+        {
+            var sending = _rented.SendAsync(_writer.Written, cancellationToken);
+            if (!sending.IsCompletedSuccessfully)
+                return FinishAsync(sending);
+            Touch();
+            return s_sent;
+        }
+        catch (Exception)
+        {
+            _hasSendFailed = true;
+            return s_notSent;
+        }
+    }
+
+    private async Task<bool> FinishAsync(ValueTask sending)
     {
         try
         {
-            if (!_writer.IsComplete)
-            {
-                if (length > 0)
-                {
-                    var input = new FastCgiStandardInput(_writer, this, length);
-                    await _request.Content!.CopyToAsync(input, cancellationToken);
-                    input.Complete();
-                }
-                _writer.EndInput();
-            }
+            await sending;
+            Touch();
+            return true;
+        }
+        catch (Exception)
+        {
+            _hasSendFailed = true;
+            return false;
+        }
+    }
+
+    private async Task<bool> SendWithContentAsync(long length, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var input = new FastCgiStandardInput(_writer, this, length);
+            await _request.Content!.CopyToAsync(input, cancellationToken);
+            input.Complete();
+            _writer.EndInput();
             await SendToConnectionAsync(cancellationToken);
             return true;
         }

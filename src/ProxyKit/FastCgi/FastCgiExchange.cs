@@ -1,4 +1,7 @@
 using System.Buffers;
+using System.Net;
+using Microsoft.Extensions.ObjectPool;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
 
@@ -6,83 +9,113 @@ namespace ProxyKit.FastCgi;
 /// One request and its answer over a connection. The request's body is sent while the answer is read already. What is received is taken apart in the buffer that it was
 /// received into, so the connection is free as soon as END_REQUEST has come, whoever still has to be given what came before.
 /// </summary>
-internal sealed partial class FastCgiExchange : IDisposable
+internal sealed partial class FastCgiExchange : UpstreamResponse
 {
     private const int ReceiveSize = 16 * 1024;
+
+    private static readonly ObjectPool<CgiHeadParser> s_heads = new DefaultObjectPool<CgiHeadParser>(new HeadPolicy(), maximumRetained: 256);
+    private static readonly HeaderList s_noTrailers = new();
 
     private readonly FastCgiSettings _settings;
     private readonly FastCgiRequestWriter _writer;
     private readonly IFastCgiConnection _rented; // whoever sends may hold on to it
-    private readonly HttpRequestMessage _request;
+    private readonly FastCgiRequest _request;
     private readonly ITimer? _idle;
     private IFastCgiConnection? _connection;     // null once it is given away
     private FastCgiRecordParser _parser;
+    private CgiHeadParser? _head;
     private byte[]? _buffer;
+    private byte[] _filling = [];                // the buffer that is being received into
     private int _start, _end;                    // what the buffer holds of the script's output
     private StandardErrorLog? _errors;
     private long _output;
     private long? _errorAt;                      // how much output there was before the first word on standard error
     private bool _hasReceived, _isEnded, _isClean, _isTimedOut, _isFilling;
 
-    private FastCgiExchange(IFastCgiConnection connection, FastCgiSettings settings, HttpRequestMessage request, FastCgiRequestWriter writer)
+    private FastCgiExchange(IFastCgiConnection connection, FastCgiSettings settings, FastCgiRequest request, FastCgiRequestWriter writer)
     {
         (_rented, _connection, _settings, _request, _writer) = (connection, connection, settings, request, writer);
         _buffer = ArrayPool<byte>.Shared.Rent(ReceiveSize);
+        _head = s_heads.Get();
         if (settings.IdleTimeout != Timeout.InfiniteTimeSpan)
             _idle = settings.Time.CreateTimer(static state => ((FastCgiExchange)state!).OnIdle(), this, settings.IdleTimeout, Timeout.InfiniteTimeSpan);
     }
 
+    public override int StatusCode => Head.StatusCode;
+
+    public override string? ReasonPhrase => Head.ReasonPhrase;
+
+    public override Version Version => HttpVersion.Version11;
+
+    public override HeaderList Headers => Head.Headers;
+
+    public override HeaderList Trailers => s_noTrailers;
+
+    /// <summary>Null always: the end is END_REQUEST, which is to be seen.</summary>
+    public override long? ContentLength => null;
+
+    // php answers early to a body that it does not want; its connection is closed then.
+    public override bool EndsRequest => true;
+
+    // It belongs to another exchange when this one has ended.
+    private CgiHeadParser Head => _head ?? throw new ObjectDisposedException(nameof(FastCgiExchange));
+
     /// <summary>Closes the connection, if the exchange still has it.</summary>
-    public void Dispose()
+    public override void Dispose()
     {
         Interlocked.Exchange(ref _connection, null)?.Dispose();
         End();
         ReturnBuffer();
+        if (Interlocked.Exchange(ref _head, null) is { } head)
+            s_heads.Return(head);
     }
 
-    private async ValueTask<HttpResponseMessage> ReceiveHeadAsync(CancellationToken cancellationToken)
+    // False when more must be received.
+    private bool TryParseHead()
     {
-        var message = new HttpResponseMessage { RequestMessage = _request, Content = new FastCgiContent(this) };
-        var head = new CgiHeadParser(message);
-        while (!head.TryParse(_buffer.AsSpan(0, _end)))
-        {
-            if (_isEnded)
-                throw FastCgiFailure.Invalid("no complete header section");
-            if (!await FillAsync(cancellationToken))
-                throw _end > 0
-                    ? FastCgiFailure.Invalid("half a header section")
-                    : FastCgiFailure.Unanswered(ProxyError.Request, "The FastCGI application closed the connection before it had answered.", null);
-        }
+        var head = Head;
+        if (!head.TryParse(_buffer.AsSpan(0, _end)))
+            return _isEnded ? throw FastCgiFailure.Invalid("no complete header section") : false;
         if (_settings.Config.FailOnStandardError && _errorAt < head.Length)
             throw FastCgiFailure.Invalid("something on standard error before it");
-        BeginBody(head, message.StatusCode);
-        return message;
+        BeginBody(head);
+        return true;
     }
 
-    // Receives into the buffer, behind what is there. False at the end of the connection.
-    private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
+    /// <summary>Receives into the buffer, behind what is there. Tell <see cref="Filled"/> how much it was.</summary>
+    private ValueTask<int> FillAsync(CancellationToken cancellationToken)
     {
         _buffer ??= ArrayPool<byte>.Shared.Rent(ReceiveSize);
         if (_end == _buffer.Length)
             Grow();
-        var buffer = _buffer;
+        _filling = _buffer;
         _isFilling = true;
-        var read = await ReceiveAsync(buffer.AsMemory(_end), cancellationToken);
+        return Connection.ReceiveAsync(_filling.AsMemory(_end), cancellationToken);
+    }
+
+    /// <summary>False at the end of the connection.</summary>
+    private bool Filled(int read)
+    {
         _isFilling = false;
+        Received(read);
         if (read == 0)
             return false;
-        _end += Take(buffer.AsSpan(_end, read));
+        _end += Take(_filling.AsSpan(_end, read));
         return true;
     }
 
-    private async ValueTask<int> ReceiveAsync(Memory<byte> memory, CancellationToken cancellationToken)
+    private IFastCgiConnection Connection => _connection ?? throw new ObjectDisposedException(nameof(FastCgiExchange));
+
+    private void Received(int read)
     {
-        var connection = _connection ?? throw new ObjectDisposedException(nameof(FastCgiExchange));
-        var read = await connection.ReceiveAsync(memory, cancellationToken);
         Touch();
         _hasReceived |= read > 0;
-        return read;
     }
+
+    // Of the connection, before a head was there.
+    private UpstreamException EndedEarly() => _end > 0
+        ? FastCgiFailure.Invalid("half a header section")
+        : FastCgiFailure.Unanswered(ProxyError.Request, "The FastCGI application closed the connection before it had answered.", null);
 
     /// <summary>Takes the records apart, and moves the script's output together at the beginning; says how much that is.</summary>
     private int Take(Span<byte> received)
@@ -103,7 +136,7 @@ internal sealed partial class FastCgiExchange : IDisposable
                     break;
                 case FastCgiPart.Error:
                     _errorAt ??= _output;
-                    (_errors ??= new(_settings.Logger, _settings.Config.StandardError, _settings.Destination, _request.RequestUri!.AbsolutePath)).Write(content);
+                    (_errors ??= new(_settings.Logger, _settings.Config.StandardError, _settings.Destination, _request.Path)).Write(content);
                     break;
                 case FastCgiPart.End:
                     _isEnded = true;
@@ -155,5 +188,16 @@ internal sealed partial class FastCgiExchange : IDisposable
         if (Interlocked.Exchange(ref _buffer, null) is { } buffer && !_isFilling)
             ArrayPool<byte>.Shared.Return(buffer);
         _start = _end = 0;
+    }
+
+    private sealed class HeadPolicy : PooledObjectPolicy<CgiHeadParser>
+    {
+        public override CgiHeadParser Create() => new();
+
+        public override bool Return(CgiHeadParser obj)
+        {
+            obj.Reset();
+            return true;
+        }
     }
 }

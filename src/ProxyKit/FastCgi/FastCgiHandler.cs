@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using ProxyKit.FastCgi;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit;
 
@@ -127,13 +128,18 @@ public sealed class FastCgiHandler : HttpMessageHandler
     /// <summary>The same without the detour of an <see cref="HttpMessageInvoker"/>.</summary>
     internal Task<HttpResponseMessage> ForwardAsync(HttpRequestMessage request, CancellationToken cancellationToken) => SendAsync(request, cancellationToken);
 
+    /// <summary>The same without messages.</summary>
+    /// <exception cref="UpstreamException">There is no answer.</exception>
+    internal ValueTask<UpstreamResponse?> ForwardAsync(PreparedRequest request, Destination destination, CancellationToken cancellationToken) =>
+        FastCgiExchange.SendAsync(new ForwardedRequest(request, destination), _settings!, cancellationToken);
+
     /// <inheritdoc/>
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
         if (request.RequestUri is not { IsAbsoluteUri: true })
             throw new InvalidOperationException("The request needs an absolute URI.");
-        return FastCgiExchange.SendAsync(request, Settings(), cancellationToken);
+        return ExchangeAsync(request, Settings(), cancellationToken);
     }
 
     /// <summary>Closes the connections that idle; those in use are closed when they are done.</summary>
@@ -143,6 +149,18 @@ public sealed class FastCgiHandler : HttpMessageHandler
         if (disposing && !Interlocked.Exchange(ref _isDisposed, true))
             Volatile.Read(ref _settings)?.Connections.Dispose();
         base.Dispose(disposing);
+    }
+
+    private static async Task<HttpResponseMessage> ExchangeAsync(HttpRequestMessage request, FastCgiSettings settings, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return FastCgiContent.Message(request, (FastCgiExchange)(await FastCgiExchange.SendAsync(new FastCgiMessage(request), settings, cancellationToken))!);
+        }
+        catch (UpstreamException e)
+        {
+            throw FastCgiFailure.ForHttpClient(e);
+        }
     }
 
     // Only now are all properties set.

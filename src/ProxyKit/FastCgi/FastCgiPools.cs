@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
 
@@ -20,11 +21,14 @@ internal sealed class FastCgiPools(ClusterConfig cluster, Func<string, Destinati
         }
     }
 
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-    {
-        var authority = request.RequestUri!.Authority;
-        return (_handlers.TryGetValue(authority, out var handler) ? handler : Add(authority)).ForwardAsync(request, cancellationToken);
-    }
+    /// <summary>Sends a request without messages.</summary>
+    public ValueTask<UpstreamResponse?> SendAsync(PreparedRequest request, Destination destination, CancellationToken cancellationToken) =>
+        For(destination.Target.Authority).ForwardAsync(request, destination, cancellationToken);
+
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        For(request.RequestUri!.Authority).ForwardAsync(request, cancellationToken);
+
+    private FastCgiHandler For(string authority) => _handlers.TryGetValue(authority, out var handler) ? handler : Add(authority);
 
     /// <summary>Closes what idles, since each idle connection keeps a worker from others; requests under way finish.</summary>
     protected override void Dispose(bool disposing)

@@ -81,7 +81,7 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         // Our own transport has a pool for each destination object; SocketsHttpHandler pools by address.
         var http1 = isKept ? _http1 : null;
         var cluster = new Cluster(Id, handlers, clusterServices);
-        cluster.Commit(new(config, [new Destination(cluster, config.Destinations[0], address)], _invoker, http1, new HttpTransport(_invoker, http1, config.HttpRequest), clusterServices.Policy(config)));
+        cluster.Commit(new(config, [new Destination(cluster, config.Destinations[0], address)], _invoker, http1, new HttpTransport(_invoker, http1, fastCgi: null, config.HttpRequest), clusterServices.Policy(config)));
         return cluster;
     }
 }

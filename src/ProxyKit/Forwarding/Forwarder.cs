@@ -128,7 +128,7 @@ internal sealed class Forwarder
     /// <summary>The answer's header section; null when a request delegate has answered.</summary>
     public ValueTask<UpstreamResponse?> SendAsync(Attempt attempt, HttpContext context, ProxyContext proxy) =>
         CanSendDirectly(attempt, proxy)
-            ? proxy.Transport.SendHttp1Async(attempt.Request, attempt.Destination!, attempt.Clock.Token)
+            ? proxy.Transport.SendDirectlyAsync(attempt.Request, attempt.Destination!, attempt.Clock.Token)
             : new(SendMessageAsync(attempt, context, proxy));
 
     /// <summary>Takes note of an answer, and looks whether it is one.</summary>
@@ -175,10 +175,10 @@ internal sealed class Forwarder
         }
     }
 
-    // Our own HTTP/1.1 transport, where that is what is asked for and nobody's delegate wants HttpClient's messages.
+    // Our own transports, where theirs is what is asked for and nobody's delegate wants HttpClient's messages.
     private bool CanSendDirectly(Attempt attempt, ProxyContext proxy) =>
         attempt.Request.Upgrade is null && !_transforms.HasDelegates && proxy.Resilience is not { NeedsMessages: true }
-        && proxy.Transport.CanSendHttp1(attempt.Destination!, attempt.Request.IsGrpc);
+        && proxy.Transport.CanSendDirectly(attempt.Destination!, attempt.Request.IsGrpc);
 
     /// <summary>False for a bodiless GET; true whenever there may be a body, whatever the method.</summary>
     public static bool MayHaveBody(HttpContext context) =>

@@ -1,10 +1,11 @@
 using System.Net;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.FastCgi;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>The second part, the exchange: <see cref="PreparedRequest"/> to response, over the cluster's own connection pool.</summary>
-internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools? http1, HttpRequestConfig config)
+internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools? http1, FastCgiPools? fastCgi, HttpRequestConfig config)
 {
     private static readonly UriCreationOptions s_uriOptions = new() { DangerousDisablePathAndQueryCanonicalization = true };
     private static readonly string[] s_contentHeaders =
@@ -16,13 +17,14 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
 
     public bool IsVersionConfigured => config.Version is not null;
 
-    /// <summary>Whether our own HTTP/1.1 transport can take the request: in clear text, where HTTP/2 is not asked for.</summary>
-    public bool CanSendHttp1(Destination destination, bool isGrpc) =>
-        http1 is not null && !destination.Target.IsHttps && (_http == HttpVersion.Version11 || _policy == HttpVersionPolicy.RequestVersionOrLower)
+    /// <summary>Whether the request can go without messages of HttpClient's: over FastCGI, or HTTP/1.1 in clear text where HTTP/2 is not asked for.</summary>
+    public bool CanSendDirectly(Destination destination, bool isGrpc) =>
+        fastCgi is not null || http1 is not null && !destination.Target.IsHttps && (_http == HttpVersion.Version11 || _policy == HttpVersionPolicy.RequestVersionOrLower)
         && _http != HttpVersion.Version10 && (IsVersionConfigured || !isGrpc);
 
-    public ValueTask<UpstreamResponse?> SendHttp1Async(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
-        Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, cancellationToken);
+    public ValueTask<UpstreamResponse?> SendDirectlyAsync(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
+        fastCgi is not null ? fastCgi.SendAsync(prepared, destination, cancellationToken)
+        : Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, cancellationToken);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>
         invoker.SendAsync(message, cancellationToken);
@@ -51,8 +53,8 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
 
         foreach (ref readonly var field in prepared.Headers.Fields)
             AddHeader(message, field.Name, field.Value);
-        if (prepared.Cgi is { } parameters)
-            message.Options.Set(FastCgiHandler.Parameters, parameters);
+        if (prepared.Cgi.Count > 0)
+            message.Options.Set(FastCgiHandler.Parameters, [.. prepared.Cgi]);
         return message;
     }
 

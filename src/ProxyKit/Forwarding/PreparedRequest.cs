@@ -26,8 +26,8 @@ internal sealed class PreparedRequest
 
     public RequestBodyContent? Body;
 
-    /// <summary>The parameters of a FastCGI request; null otherwise.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>>? Cgi;
+    /// <summary>The parameters of a FastCGI request, each name once; none otherwise.</summary>
+    public List<KeyValuePair<string, string>> Cgi { get; } = [];
 
     /// <summary>The protocol that the client asks to switch to, if the route lets it.</summary>
     public string? Upgrade;
@@ -44,7 +44,8 @@ internal sealed class PreparedRequest
     {
         (Method, Path, Query, Host) = (other.Method, other.Path, other.Query, other.Host);
         (Upgrade, IsGrpc, PeerIsTrusted) = (other.Upgrade, other.IsGrpc, other.PeerIsTrusted);
-        (Cgi, DefaultHost) = (other.Cgi, other.DefaultHost);
+        DefaultHost = other.DefaultHost;
+        Cgi.AddRange(other.Cgi);
         foreach (ref readonly var field in other.Headers.Fields)
             Headers.Add(field.Name, field.Value, field.Rule);
     }
@@ -55,7 +56,7 @@ internal sealed class PreparedRequest
         Body = null;
         Host = null;
         Upgrade = null;
-        Cgi = null;
+        Cgi.Clear();
         DefaultHost = null;
         IsGrpc = false;
         PeerIsTrusted = false;

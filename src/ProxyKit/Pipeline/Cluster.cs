@@ -160,7 +160,7 @@ internal sealed class Cluster
             : old?.Resilience is { } before && old.Config.Resilience == config.Resilience && old.Config.Timeouts == config.Timeouts ? before
             : new ClusterResilience(config, Services);
         var policy = Services.Policy(config);
-        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, config.HttpRequest), policy)
+        return new(config, destinations, invoker, http1, new HttpTransport(invoker, http1, fastCgi, config.HttpRequest), policy)
         {
             Resolved = resolved,
             FastCgi = fastCgi,

@@ -9,7 +9,7 @@ internal sealed class Meter(LoadGenerator generator)
     public async Task<Measurement> MeasureAsync(LoadShape shape, ServerProcess target, double seconds, CancellationToken cancellation)
     {
         ProcessUsage.ResetPeakMemory(target.Id);
-        var allocatedBefore = await AllocatedAsync(target, cancellation);
+        var before = await StatsAsync(target, cancellation);
         var switchesBefore = ProcessUsage.ContextSwitches(target.Id);
         var cpuBefore = ProcessUsage.CpuSeconds(target.Id);
         var others = new OtherPrograms();
@@ -17,9 +17,11 @@ internal sealed class Meter(LoadGenerator generator)
         var otherCpuPercent = others.CpuPercent();
         var cpu = ProcessUsage.CpuSeconds(target.Id) - cpuBefore;
         var switches = ProcessUsage.ContextSwitches(target.Id) - switchesBefore;
-        var allocated = await AllocatedAsync(target, cancellation) - allocatedBefore;
+        var after = await StatsAsync(target, cancellation);
         double requests = Math.Max(1, load.Requests);
-        return new Measurement(load, cpu / requests, switches / requests, allocated / requests, ProcessUsage.PeakMemoryBytes(target.Id), otherCpuPercent);
+        return new Measurement(
+            load, cpu / requests, switches / requests, (after.WorkItems - before.WorkItems) / requests, (after.Allocated - before.Allocated) / requests,
+            ProcessUsage.PeakMemoryBytes(target.Id), otherCpuPercent);
     }
 
     /// <summary>How much CPU programs outside the comparison use, over the next moments.</summary>
@@ -30,8 +32,8 @@ internal sealed class Meter(LoadGenerator generator)
         return others.CpuPercent();
     }
 
-    private static async Task<double> AllocatedAsync(ServerProcess target, CancellationToken cancellation) =>
-        target.IsManaged ? await StatsEndpoint.ReadAllocatedBytesAsync(target.StatsPort, cancellation) : double.NaN;
+    private static async Task<(double Allocated, double WorkItems)> StatsAsync(ServerProcess target, CancellationToken cancellation) =>
+        target.IsManaged ? await StatsEndpoint.ReadAsync(target.StatsPort, cancellation) : (double.NaN, double.NaN);
 
     private sealed class OtherPrograms
     {

@@ -40,6 +40,7 @@ internal static class ResultTable
                 ? ("CPU s/GB", r => Number(r.Median(m => m.CpuSecondsPerRequest), 2))
                 : ("CPU us/req", r => Number(r.Median(m => m.CpuSecondsPerRequest) * 1e6, 1)),
             (scenario.IsStream ? "switches/GB" : "switches/req", r => Number(r.Median(m => m.ContextSwitchesPerRequest), scenario.IsStream ? 0 : 2)),
+            (scenario.IsStream ? "items/GB" : "items/req", r => Number(r.Median(m => m.WorkItemsPerRequest), scenario.IsStream ? 0 : 2)),
             (scenario.IsStream ? "alloc B/GB" : "alloc B/req", r => Number(r.Median(m => m.AllocatedBytesPerRequest), 0)),
             ("body B", r => Number(r.Median(m => m.Load.BytesPerRequest), 0)),
             ("peak MB", r => Number(r.Median(m => m.PeakMemoryBytes) / megabyte, 0)),

@@ -19,6 +19,7 @@ public class FastCgiBenchmarks
     private readonly HttpRequestMessage _request = Request();
     private readonly byte[] _records = [.. Record(6, s_head), .. Record(6, new byte[2000]), .. Record(3, new byte[8])];
     private readonly byte[] _buffer = new byte[16 * 1024];
+    private readonly CgiHeadParser _parser = new();
     private HttpMessageInvoker _invoker = null!;
 
     [GlobalSetup]
@@ -63,8 +64,8 @@ public class FastCgiBenchmarks
     [Benchmark]
     public bool Head()
     {
-        using var message = new HttpResponseMessage { Content = new ByteArrayContent([]) };
-        return new CgiHeadParser(message).TryParse(s_head);
+        _parser.Reset();
+        return _parser.TryParse(s_head);
     }
 
     private static HttpRequestMessage Request()

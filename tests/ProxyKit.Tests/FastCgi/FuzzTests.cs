@@ -52,14 +52,16 @@ public class FuzzTests
     public void The_parser_of_heads_throws_nothing_but_that_it_is_none()
     {
         var random = new Random(5);
+        var whole = new CgiHeadParser(); // used again and again
         const string alphabet = "\r\n\n\n:: \tStatus200Content-Length\0\x7fé";
         for (var i = 0; i < 50_000; i++)
         {
             var text = Encoding.Latin1.GetBytes(random.GetItems<char>(alphabet, random.Next(40)));
-            using var whole = new HttpResponseMessage { Content = new ByteArrayContent([]) };
-            using var pieces = new HttpResponseMessage { Content = new ByteArrayContent([]) };
-            Assert.Equal(Try(new(whole), text, text.Length), Try(new(pieces), text, 1));
-            Assert.Equal((whole.StatusCode, whole.Headers.ToString()), (pieces.StatusCode, pieces.Headers.ToString()));
+            whole.Reset();
+            var pieces = new CgiHeadParser();
+            Assert.Equal(Try(whole, text, text.Length), Try(pieces, text, 1));
+            Assert.Equal((whole.StatusCode, whole.ReasonPhrase), (pieces.StatusCode, pieces.ReasonPhrase));
+            Assert.Equal(whole.Headers.Fields.ToArray().Select(f => (f.Name, f.Value)), pieces.Headers.Fields.ToArray().Select(f => (f.Name, f.Value)));
         }
 
         static string Try(CgiHeadParser parser, byte[] text, int step)

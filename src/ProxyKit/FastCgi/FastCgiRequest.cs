@@ -1,0 +1,47 @@
+using ProxyKit.Forwarding;
+
+namespace ProxyKit.FastCgi;
+
+/// <summary>What an exchange sends, wherever it comes from.</summary>
+internal abstract class FastCgiRequest
+{
+    public abstract string Method { get; }
+
+    /// <summary>What log lines call it.</summary>
+    public abstract string Path { get; }
+
+    public abstract HttpContent? Content { get; }
+
+    /// <summary>The content's length; null if there is no content, or its length is not known.</summary>
+    public virtual long? Length => Content?.Headers.ContentLength;
+
+    /// <summary>Writes the parameters.</summary>
+    public abstract void WriteVariables(FastCgiRequestWriter writer, long? length);
+}
+
+/// <summary>A request that <see cref="FastCgiHandler"/> is given.</summary>
+internal sealed class FastCgiMessage(HttpRequestMessage message) : FastCgiRequest
+{
+    public override string Method => message.Method.Method;
+
+    public override string Path => message.RequestUri!.AbsolutePath;
+
+    public override HttpContent? Content => message.Content;
+
+    public override void WriteVariables(FastCgiRequestWriter writer, long? length) => CgiVariables.Write(writer, message, length);
+}
+
+/// <summary>A request that is forwarded.</summary>
+internal sealed class ForwardedRequest(PreparedRequest prepared, Destination destination) : FastCgiRequest
+{
+    public override string Method => prepared.Method;
+
+    public override string Path => prepared.Path;
+
+    public override HttpContent? Content => prepared.Body;
+
+    public override long? Length => prepared.Body?.Length;
+
+    public override void WriteVariables(FastCgiRequestWriter writer, long? length) =>
+        CgiVariables.Write(writer, prepared, prepared.Host ?? destination.Config.Host ?? prepared.DefaultHost ?? destination.Target.Host, length ?? (prepared.IsIdempotent ? null : 0));
+}
