@@ -8,31 +8,31 @@ namespace ProxyKit;
 /// <summary>Fills the cache's memory store with what a site's pages leave in it, and tells what that really took.</summary>
 internal static class StoredPages
 {
-    /// <summary>Stores pages of 200 to 1,000 bytes under keys of their own.</summary>
+    /// <summary>Stores pages of 200 to 1,000 bytes: as many variants (by one field) under each key as <paramref name="variants"/> says; with 0, one without <c>Vary</c>.</summary>
     /// <returns>By how much the heap has grown.</returns>
-    public static async Task<long> FillAsync(MemoryCacheStore store, int count, bool varies)
+    public static async Task<long> FillAsync(MemoryCacheStore store, int count, int variants)
     {
         var body = new byte[1000];
         // What the store and the pools need once is not the pages'.
-        await AddAsync(store, body, -1, varies);
+        await AddAsync(store, body, -1, variants);
         var before = GC.GetTotalMemory(forceFullCollection: true);
         for (var i = 0; i < count; i++)
-            await AddAsync(store, body, i, varies);
+            await AddAsync(store, body, i, variants);
         var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
         GC.KeepAlive(store);
         return grown;
     }
 
-    private static async Task AddAsync(MemoryCacheStore store, byte[] body, int number, bool varies)
+    private static async Task AddAsync(MemoryCacheStore store, byte[] body, int number, int variants)
     {
         var length = 200 + (number * 37 & 0x7FFFFFFF) % 800;
-        await using var writer = await store.CreateAsync($"GET https://www.example.com/articles/{number}/a-title-of-an-article?page=2", Head(number, length, varies), length, 32, CancellationToken.None);
+        await using var writer = await store.CreateAsync($"GET https://www.example.com/articles/{(variants == 0 ? number : number / variants)}/a-title-of-an-article?page=2", Head(number, length, variants), length, 32, CancellationToken.None);
         await writer!.WriteAsync(body.AsMemory(0, length), CancellationToken.None);
         if (!await writer.CommitAsync(CancellationToken.None))
             throw new InvalidOperationException($"Number {number} is not stored.");
     }
 
-    private static CachedResponseHead Head(int number, int length, bool varies)
+    private static CachedResponseHead Head(int number, int length, int variants)
     {
         var now = TimeProvider.System.GetUtcNow();
         List<KeyValuePair<string, StringValues>> headers =
@@ -45,13 +45,13 @@ internal static class StoredPages
             Field(HeaderNames.ETag, $"\"{number:x16}\""),
             Field(HeaderNames.LastModified, now.AddDays(-1).ToString("R", CultureInfo.InvariantCulture)),
         ];
-        if (varies)
+        if (variants > 0)
             headers.Add(Field(HeaderNames.Vary, "Accept-Encoding"));
         return new()
         {
             StatusCode = 200,
             Headers = [.. headers],
-            Vary = varies ? [new("accept-encoding", new string("gzip"))] : [],
+            Vary = variants == 0 ? [] : [new(new string("accept-encoding"), $"gzip{number % variants}")],
             RequestTime = now,
             ResponseTime = now,
             Freshness = new() { Lifetime = TimeSpan.FromHours(1) },

@@ -5,8 +5,8 @@ namespace ProxyKit.Caching;
 /// <summary>The responses under one key in memory. It holds their bodies until it is released.</summary>
 internal sealed class MemoryResource
 {
-    // Measured (MemoryStoreTests compare it with the heap): the cache's entry, its node in the dictionary, the callback's list, this object.
-    private const int Overhead = 440;
+    // Measured (MemoryStoreSizeTests compare it with the heap): the cache's entry, its node in the dictionary, the callback's list, this object.
+    private const int Overhead = 324;
 
     private MemoryResource(MemoryResponse[] responses) => Responses = responses;
 
@@ -29,7 +29,7 @@ internal sealed class MemoryResource
     /// <summary>What it takes of memory, with its key, in bytes.</summary>
     public long SizeWith(string key)
     {
-        var size = Overhead + (2L * key.Length) + (Unsafe.SizeOf<nint>() * Responses.Length);
+        var size = Overhead + MemorySize.Of(key) + (Unsafe.SizeOf<nint>() * Responses.Length);
         foreach (var response in Responses)
             size += response.Size;
         return size;
@@ -62,23 +62,32 @@ internal sealed class MemoryResponse(CachedResponseHead head, MemoryBody body) :
 internal static class MemorySize
 {
     // The response, its body's object and list, the head with its lists.
-    private const int Response = 420;
-    private const int Field = 32, StringOverhead = 24;
+    private const int Response = 340;
+    private const int Pair = 16, List = 48;
 
     public static long Of(CachedResponseHead head)
     {
-        long size = Response + (2 * head.VariantKey.Length);
+        long size = Response;
         foreach (var (_, value) in head.Headers)
         {
             // Names are mostly the server's own strings.
-            size += Field;
+            size += Pair;
             foreach (var line in value)
-                size += StringOverhead + (2 * (line?.Length ?? 0));
+                size += Of(line);
+            if (value.Count > 1)
+                size += List;
         }
-        foreach (var (_, value) in head.Vary)
-            size += Field + StringOverhead + (2 * (value?.Length ?? 0));
+        if (head.Vary.Count > 0 || head.RangeStart is not null)
+            size += Of(head.VariantKey);
+        if (head.Vary.Count > 0)
+            size += List;
+        foreach (var (name, value) in head.Vary)
+            size += Pair + Of(name) + Of(value);
         foreach (var tag in head.Tags)
-            size += 160 + (2 * tag.Length); // and its place in the index
+            size += 160 + Of(tag); // and its place in the index
         return size;
     }
+
+    /// <summary>An object's header, the length, the characters with a null behind them; all rounded up.</summary>
+    public static long Of(string? text) => text is null ? 0 : (22 + (2L * text.Length) + 7) & ~7L;
 }

@@ -21,6 +21,8 @@ internal static class CachedText
 
     private static readonly ConcurrentDictionary<string, byte[]> s_bodies = new();
 
+    public static bool IsAskedFor(string path) => path.StartsWith(PlainPath, StringComparison.Ordinal) || path.StartsWith(CompressedPath, StringComparison.Ordinal);
+
     /// <summary>The prepared body for a path of either kind.</summary>
     public static byte[] Of(string path) => s_bodies.TryGetValue(path, out var body) ? body : s_bodies.GetOrAdd(path, Make);
 
@@ -42,11 +44,11 @@ internal static class CachedText
         return Encoding.ASCII.GetBytes(text.ToString(0, length));
     }
 
-    // At the level that .NET's middleware has by default.
+    // At ProxyKit's default level: who is compared with this writes the same bytes.
     private static byte[] Compress(byte[] text)
     {
         var compressed = new MemoryStream();
-        using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest))
+        using (var gzip = new GZipStream(compressed, new ZLibCompressionOptions { CompressionLevel = 5 }))
             gzip.Write(text);
         return compressed.ToArray();
     }

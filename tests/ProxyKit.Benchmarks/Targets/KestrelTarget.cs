@@ -13,9 +13,7 @@ internal static class KestrelTarget
     public static WebApplication Build(WebApplicationBuilder builder, string backend)
     {
         var app = builder.Build();
-        app.MapGet(CachedText.PlainPath + "{length}", (RequestDelegate)AnswerStoredAsync);
-        app.MapGet(CachedText.CompressedPath + "{length}", (RequestDelegate)AnswerStoredAsync);
-        app.Run(AnswerAsync);
+        app.Run(static context => CachedText.IsAskedFor(context.Request.Path.Value!) ? AnswerStoredAsync(context) : AnswerAsync(context));
         return app;
     }
 
