@@ -41,6 +41,8 @@ internal sealed class CacheFlight : IDisposable
         else
             CacheValidation.RemoveConditions(headers);
         Stale = stored;
+        if (stage.Config.SurrogateControl && stage.Coding is null)
+            headers.Append(ResponsePolicy.SurrogateCapability, TargetedDirectives.SurrogateCapability);
         if (stage.Coding is { } coding)
         {
             headers.AcceptEncoding = coding;
@@ -111,10 +113,13 @@ internal sealed class CacheFlight : IDisposable
         {
             var head = _context.Features.Get<CodedSource>() is { Head: { } source } ? Like(validated.Head, source)
                 : CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Config);
-            if (head is not null && !IsOutdated)
+            // What may not be stored any more answers once; what the 304 does not belong to is asked for anew, without conditions (RFC 9111 §4.3.4).
+            if (head is null or { IsInvalid: true })
+                await _stage.Store.RemoveAsync(Key, validated, CancellationToken.None);
+            else if (!IsOutdated)
                 await _stage.Store.UpdateAsync(Key, validated, head, CancellationToken.None);
             _answer.SetResult(head is null
-                ? new(FlightResult.Failed, _response) { Exception = new InvalidOperationException("The upstream's 304 belongs to another response than the stored one.") }
+                ? new(FlightResult.Replaced, _response)
                 : new(FlightResult.Validated, _response) { Updated = new ValidatedResponse(head, validated) });
             return;
         }
@@ -265,6 +270,9 @@ internal enum FlightResult
 
     /// <summary>What is stored is valid.</summary>
     Validated,
+
+    /// <summary>What was stored is another response than the one that the upstream knows; it is stored no more.</summary>
+    Replaced,
 
     /// <summary>There is no answer, or an error in the place of which a stale response may be served.</summary>
     Failed,

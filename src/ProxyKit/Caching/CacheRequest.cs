@@ -154,6 +154,8 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         {
             case FlightResult.Validated:
                 return await TryDeliverAsync(answer.Updated!, CacheUses.Age(answer.Updated!.Head, Services.Time.GetUtcNow()), CacheResult.Revalidated);
+            case FlightResult.Replaced:
+                return false;
             case FlightResult.Failed when stored is not null && await TryAnswerStaleAsync(stored):
                 return true;
             case FlightResult.Failed when answer.Exception is { } failure:

@@ -134,7 +134,10 @@ internal sealed class CacheStage
         var now = Services.Time.GetUtcNow();
         var updated = response.ContentLength is { } length && length != stored.Length ? null
             : CacheValidation.Update(head, context.Request, response, context.GetProxyContext()?.AccelExpires, now, now, Config);
-        await Store.UpdateAsync(key, stored, updated ?? head with { IsInvalid = true }, CancellationToken.None);
+        if (updated is { IsInvalid: true })
+            await Store.RemoveAsync(key, stored, CancellationToken.None); // it says that it may not be stored
+        else
+            await Store.UpdateAsync(key, stored, updated ?? head with { IsInvalid = true }, CancellationToken.None);
     }
 
     // RFC 9111 §3: only what is understood. A GET with a body means what its origin says it means.

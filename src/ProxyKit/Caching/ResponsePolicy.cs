@@ -6,6 +6,9 @@ namespace ProxyKit.Caching;
 /// <summary>Whether a response is stored, and how long it is fresh (RFC 9111 §3, §4.2).</summary>
 internal sealed class ResponsePolicy(CacheConfig config)
 {
+    /// <summary>What the upstream is told of itself by who believes <see cref="SurrogateControl"/>.</summary>
+    public const string SurrogateCapability = "Surrogate-Capability";
+
     private const string SurrogateControl = "Surrogate-Control";
 
     private static readonly TimeSpan s_maxHeuristic = TimeSpan.FromDays(1);

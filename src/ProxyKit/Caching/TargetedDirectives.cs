@@ -23,32 +23,44 @@ internal static class TargetedDirectives
         return result;
     }
 
+    /// <summary>What an upstream is told where <c>Surrogate-Control</c> is believed: <c>Surrogate-Capability</c> (W3C Edge Architecture). Directives may have its name as their target.</summary>
+    public const string SurrogateCapability = $"{SurrogateName}=\"Surrogate/1.0\"";
+
+    private const string SurrogateName = "proxykit";
+
     /// <summary>
-    /// <c>Surrogate-Control</c> (W3C Edge Architecture): null if it says nothing of storing. <c>max-age=60+30</c> is 30 seconds stale after it. What has a target is for somebody else, as
-    /// we give ourselves no name.
+    /// <c>Surrogate-Control</c> (W3C Edge Architecture): null if it says nothing of storing. <c>max-age=60+30</c> is 30 seconds stale after it. What has this proxy's name as its target goes before
+    /// what has none; what has another is for somebody else.
     /// </summary>
     public static CacheDirectives? ParseSurrogate(StringValues lines)
     {
-        CacheDirectives? result = null;
+        CacheDirectives? forAll = null, forUs = null;
         foreach (var member in new FieldList(lines))
         {
-            if (member.Contains(';'))
-                continue;
-            if (member.Equals("no-store", StringComparison.OrdinalIgnoreCase))
-            {
-                result = (result ?? CacheDirectives.None) with { NoStore = true };
-            }
-            else if (member.StartsWith("max-age=", StringComparison.OrdinalIgnoreCase))
-            {
-                var value = member[8..];
-                var plus = value.IndexOf('+');
-                _ = DeltaSeconds.TryParse(plus < 0 ? value : value[..plus], out var age);
-                TimeSpan? stale = plus >= 0 && DeltaSeconds.TryParse(value[(plus + 1)..], out var extension) ? extension : null;
-                if (result?.MaxAge is not { } other || age < other)
-                    result = (result ?? CacheDirectives.None) with { MaxAge = age, StaleWhileRevalidate = stale, StaleIfError = stale };
-            }
+            var end = member.IndexOf(';');
+            if (end < 0)
+                AddSurrogate(ref forAll, member);
+            else if (member[(end + 1)..].Trim(" \t") is SurrogateName)
+                AddSurrogate(ref forUs, member[..end].TrimEnd(" \t"));
         }
-        return result;
+        return forUs ?? forAll;
+    }
+
+    private static void AddSurrogate(ref CacheDirectives? directives, ReadOnlySpan<char> member)
+    {
+        if (member.Equals("no-store", StringComparison.OrdinalIgnoreCase))
+        {
+            directives = (directives ?? CacheDirectives.None) with { NoStore = true };
+        }
+        else if (member.StartsWith("max-age=", StringComparison.OrdinalIgnoreCase))
+        {
+            var value = member[8..];
+            var plus = value.IndexOf('+');
+            _ = DeltaSeconds.TryParse(plus < 0 ? value : value[..plus], out var age);
+            TimeSpan? stale = plus >= 0 && DeltaSeconds.TryParse(value[(plus + 1)..], out var extension) ? extension : null;
+            if (directives?.MaxAge is not { } other || age < other)
+                directives = (directives ?? CacheDirectives.None) with { MaxAge = age, StaleWhileRevalidate = stale, StaleIfError = stale };
+        }
     }
 
     private static CacheDirectives? Add(CacheDirectives d, string name, StructuredItem item)

@@ -71,6 +71,58 @@ public class CacheStageTests
     }
 
     [Fact]
+    public async Task A_304_that_belongs_to_another_response_has_the_stored_one_replaced()
+    {
+        Answer("old", ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        await using var app = await StartAsync();
+        await app.Client.GetStringAsync("/");
+        app.Time.Advance(TimeSpan.FromSeconds(61));
+        _upstream.Answer = request => request.Headers.IfNoneMatch.Count > 0
+            ? new(HttpStatusCode.NotModified) { Headers = { ETag = new("\"2\"") } }
+            : Response("new", ("Cache-Control", "max-age=60"), ("ETag", "\"2\""));
+
+        Assert.Equal("new", await app.Client.GetStringAsync("/"));
+        Assert.Equal("new", await app.Client.GetStringAsync("/"));
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("no-store")]
+    [InlineData("private")]
+    public async Task A_304_that_forbids_to_store_answers_once_and_nothing_of_it_stays(string cacheControl)
+    {
+        Answer("hello", ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        await using var app = await StartAsync();
+        await app.Client.GetStringAsync("/");
+        app.Time.Advance(TimeSpan.FromSeconds(61));
+        Answer(HttpStatusCode.NotModified, null, ("Cache-Control", cacheControl), ("ETag", "\"1\""), ("X-User", "a"));
+
+        using var validated = await app.Client.GetAsync("/");
+        Answer("new", ("Cache-Control", "max-age=60"));
+        using var next = await app.Client.GetAsync("/");
+
+        Assert.Equal("hello", await validated.Content.ReadAsStringAsync());
+        Assert.Equal("a", validated.Headers.GetValues("X-User").Single());
+        Assert.Equal("new", await next.Content.ReadAsStringAsync());
+        Assert.False(next.Headers.Contains("X-User"));
+        Assert.Null(_upstream.Last["If-None-Match"]);
+    }
+
+    [Fact]
+    public async Task An_upstream_whose_surrogate_control_is_believed_is_told_so()
+    {
+        Answer("hello", ("Cache-Control", "no-store"), ("Surrogate-Control", "max-age=60;proxykit"));
+        await using var app = await StartAsync(c => c.SurrogateControl = true);
+
+        using var first = await app.Client.GetAsync("/");
+        await app.Client.GetStringAsync("/");
+
+        Assert.Equal("proxykit=\"Surrogate/1.0\"", _upstream.Last["Surrogate-Capability"]);
+        Assert.Single(_upstream.Requests);
+        Assert.False(first.Headers.Contains("Surrogate-Control"));
+    }
+
+    [Fact]
     public async Task Variants_stand_side_by_side()
     {
         _upstream.Answer = request => Response(request.Headers.AcceptLanguage.ToString(), ("Cache-Control", "max-age=60"), ("Vary", "Accept-Language"));

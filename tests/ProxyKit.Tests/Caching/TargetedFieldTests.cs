@@ -132,6 +132,10 @@ public class TargetedFieldTests
     [InlineData("max-age=3600", "no-store", true)]
     [InlineData("no-store", "max-age=3600", false)]
     [InlineData("max-age=3600;somebody-else", null, false)]
+    [InlineData("max-age=3600;proxykit", "no-store", true)]
+    [InlineData("max-age=0, max-age=3600 ; proxykit, no-store;somebody-else", "no-store", true)]
+    [InlineData("max-age=3600, no-store;proxykit", null, false)]
+    [InlineData("max-age=3600;proxykit;x", null, false)]
     [InlineData("content=\"ESI/1.0\"", "max-age=3600", true)]
     [InlineData("max-age=x", "max-age=3600", false)]
     public void Surrogate_control_is_believed_and_taken_off_where_that_is_asked_for(string surrogate, string? general, bool isReused)
@@ -156,9 +160,9 @@ public class TargetedFieldTests
     [InlineData("60", 60)]
     [InlineData("@1780315260", 60)]
     [InlineData(" 60 ", 60)]
-    public void X_accel_expires_counts_from_now_on_and_goes_before_all_others(string value, int seconds)
+    public void X_accel_expires_counts_from_now_on_and_goes_before_what_is_for_all_caches(string value, int seconds)
     {
-        var head = new Exchange(("Cache-Control", "no-cache, private, max-age=5"), ("CDN-Cache-Control", "no-store"), ("Expires", "0"), ("Age", "100")) { AccelExpires = value }.Head();
+        var head = new Exchange(("Cache-Control", "no-cache, private, max-age=5"), ("Expires", "0"), ("Age", "100")) { AccelExpires = value }.Head();
 
         Assert.Equal(TimeSpan.FromSeconds(100 + seconds), head.Freshness.Lifetime);
         Assert.Equal(TimeSpan.FromSeconds(100), head.Freshness.InitialAge);
@@ -180,6 +184,10 @@ public class TargetedFieldTests
     [InlineData("")]
     public void X_accel_expires_that_is_no_value_is_ignored(string value) =>
         Assert.Equal(TimeSpan.FromSeconds(60), new Exchange(("Cache-Control", "max-age=60")) { AccelExpires = value }.Head().Freshness.Lifetime);
+
+    [Fact]
+    public void X_accel_expires_comes_after_what_is_for_this_cache_by_a_standard() =>
+        Assert.Equal(CacheRefusal.ResponseNoStore, new Exchange(("CDN-Cache-Control", "no-store")) { AccelExpires = "60" }.Refusal());
 
     [Fact]
     public void X_accel_expires_does_not_share_what_was_asked_for_with_credentials() =>
