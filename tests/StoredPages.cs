@@ -9,24 +9,29 @@ namespace ProxyKit;
 internal static class StoredPages
 {
     /// <summary>Stores pages of 200 to 1,000 bytes: as many variants (by one field) under each key as <paramref name="variants"/> says; with 0, one without <c>Vary</c>.</summary>
-    /// <returns>By how much the heap has grown.</returns>
-    public static async Task<long> FillAsync(MemoryCacheStore store, int count, int variants)
+    /// <returns>What the store counts for them, and by how much the heap has grown.</returns>
+    public static async Task<(long Counted, long Heap)> FillAsync(MemoryCacheStore store, int count, int variants)
     {
         var body = new byte[1000];
         // What the store and the pools need once is not the pages'.
         await AddAsync(store, body, -1, variants);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        var (counted, heap) = (store.Size, Heap());
         for (var i = 0; i < count; i++)
             await AddAsync(store, body, i, variants);
-        var grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-        GC.KeepAlive(store);
-        return grown;
+        return (store.Size - counted, Heap() - heap);
+    }
+
+    private static long Heap()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        return GC.GetTotalMemory(forceFullCollection: true);
     }
 
     private static async Task AddAsync(MemoryCacheStore store, byte[] body, int number, int variants)
     {
         var length = 200 + (number * 37 & 0x7FFFFFFF) % 800;
-        await using var writer = await store.CreateAsync($"GET https://www.example.com/articles/{(variants == 0 ? number : number / variants)}/a-title-of-an-article?page=2", Head(number, length, variants), length, 32, CancellationToken.None);
+        await using var writer = await store.CreateAsync($"GET https://www.example.com/articles-{variants}/{(variants == 0 ? number : number / variants)}/a-title-of-an-article?page=2", Head(number, length, variants), length, 32, CancellationToken.None);
         await writer!.WriteAsync(body.AsMemory(0, length), CancellationToken.None);
         if (!await writer.CommitAsync(CancellationToken.None))
             throw new InvalidOperationException($"Number {number} is not stored.");

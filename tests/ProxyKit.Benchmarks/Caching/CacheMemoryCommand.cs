@@ -11,12 +11,12 @@ internal static class CacheMemoryCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var count = args is [var text] ? int.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 1_000_000;
+        using var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = long.MaxValue / 2 } }), NullLoggerFactory.Instance);
         foreach (var variants in (int[])[0, 1, 8])
         {
-            using var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = long.MaxValue / 2 } }), NullLoggerFactory.Instance);
-            var heap = await StoredPages.FillAsync(store, count, variants);
+            var (counted, heap) = await StoredPages.FillAsync(store, count, variants);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{count:N0} pages, variants of each: {variants}, keys: {store.Count:N0}: the store counts {store.Size:N0} B ({store.Size / (double)count:N1} each), the heap has grown by {heap:N0} B ({heap / (double)count:N1} each): {store.Size / (double)heap:P1}"));
+                $"{count:N0} pages, {(variants == 0 ? "without Vary" : $"{variants} under each key")}: the store counts {counted:N0} B ({counted / (double)count:N1} each), the heap has grown by {heap:N0} B ({heap / (double)count:N1} each): {counted / (double)heap:P1}"));
         }
         return 0;
     }
