@@ -22,8 +22,8 @@ var app = builder.Build();
 app.MapProxy("/shop/{**path}", $"http://localhost:{port + 1}")
    .WithCache(c =>
    {
-       // What says nothing of its lifetime, the news, is fresh for five seconds.
-       c.DefaultTimeToLive = TimeSpan.FromSeconds(5);
+       // What says nothing of its lifetime, the news, is fresh for half a minute.
+       c.DefaultTimeToLive = TimeSpan.FromSeconds(30);
        // Where a visitor comes from makes no other page of it.
        c.Key.IgnoredQueryParameters.Add("utm_*");
    });
@@ -46,7 +46,7 @@ Console.WriteLine($"""
       curl -i http://localhost:{port}/shop/products/1                 half a second; Cache-Status says that it was stored
       curl -i http://localhost:{port}/shop/products/1                 at once: Cache-Status says "hit", Age how old it is
       curl -i http://localhost:{port}/shop/products/1?utm_source=x    the same, as utm_* do not count
-      curl -i http://localhost:{port}/shop/news                       says nothing of its lifetime: five seconds, by the route
+      curl -i http://localhost:{port}/shop/news                       says nothing of its lifetime: half a minute, by the route
       curl -i http://localhost:{port}/shop/cart                       private: never stored, and Cache-Status says why
       curl -i -r 0-9 http://localhost:{port}/shop/catalogue.pdf       a range; the whole is asked for once, and ranges are cut from it
 

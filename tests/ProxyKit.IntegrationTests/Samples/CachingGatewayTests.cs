@@ -25,10 +25,10 @@ public class CachingGatewayTests
 
         // Stored, and found again by whatever a visitor comes from.
         Assert.Equal("fwd=uri-miss; fwd-status=200; stored", await AskAsync(client, "/shop/products/1"));
-        Assert.StartsWith("hit; ttl=", await AskAsync(client, "/shop/products/1"), StringComparison.Ordinal);
-        Assert.StartsWith("hit; ttl=", await AskAsync(client, "/shop/products/1?utm_source=x"), StringComparison.Ordinal);
+        await HitAsync(client, "/shop/products/1");
+        await HitAsync(client, "/shop/products/1?utm_source=x");
         Assert.Equal("fwd=uri-miss; fwd-status=200; stored", await AskAsync(client, "/shop/news"));
-        Assert.StartsWith("hit; ttl=", await AskAsync(client, "/shop/news"), StringComparison.Ordinal);
+        await HitAsync(client, "/shop/news");
         Assert.Equal("fwd=uri-miss; fwd-status=200; detail=Private", await AskAsync(client, "/shop/cart"));
         Assert.Equal("fwd=bypass; detail=Private", await AskAsync(client, "/shop/cart"));
 
@@ -38,9 +38,10 @@ public class CachingGatewayTests
             Assert.Equal((HttpStatusCode.PartialContent, 10), (part.StatusCode, (int)part.Content.Headers.ContentLength!));
 
         // Many at once.
-        var before = (await StatsAsync(client)).GetProperty("shopRequests").GetInt32();
+        var before = await MissesAsync(client);
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => client.GetStringAsync("/shop/products/2")));
-        Assert.Equal(before + 1, (await StatsAsync(client)).GetProperty("shopRequests").GetInt32());
+        Assert.Equal(before + 1, await MissesAsync(client));
+        await HitAsync(client, "/shop/products/2");
 
         // What changes is gone.
         Assert.Contains("costs 100;", await client.GetStringAsync("/shop/products/1"));
@@ -50,6 +51,7 @@ public class CachingGatewayTests
             Assert.Equal(HttpStatusCode.OK, purged.StatusCode);
         using (var again = await client.SendAsync(new(new("PURGE"), "/shop/products/2")))
             Assert.Equal(HttpStatusCode.NotFound, again.StatusCode);
+        await HitAsync(client, "/shop/products/1");
         Assert.Equal("1 responses removed\n", await PostAsync(client, "/purge/products"));
         Assert.Equal("fwd=uri-miss; fwd-status=200; stored", await AskAsync(client, "/shop/products/1"));
 
@@ -69,13 +71,14 @@ public class CachingGatewayTests
         using var client = new HttpClient { BaseAddress = new($"http://localhost:{port}") };
 
         for (var i = 0; i < 4; i++)
-            await client.GetStringAsync("/shop/products/7");
+            await client.GetByteArrayAsync("/shop/catalogue.pdf");
         var stats = await StatsAsync(client);
 
         Assert.Equal((4, 0.75, 1), (stats.GetProperty("requests").GetInt32(), stats.GetProperty("hitRatio").GetDouble(), stats.GetProperty("shopRequests").GetInt32()));
-        Assert.Equal((1, 3), (stats.GetProperty("results").GetProperty("Miss").GetInt32(), stats.GetProperty("results").GetProperty("Hit").GetInt32()));
+        Assert.Equal(1, stats.GetProperty("results").GetProperty("Miss").GetInt32());
         Assert.Equal(1, stats.GetProperty("entries").GetInt32());
-        Assert.True(stats.GetProperty("bytesServed").GetInt64() > 0 && stats.GetProperty("memory").GetInt64() > 0);
+        Assert.InRange(stats.GetProperty("bytesServed").GetInt64(), 2_000_000, 3_000_000); // the second client may have come before the first one's was stored
+        Assert.InRange(stats.GetProperty("memory").GetInt64(), 1_000_000, 1_100_000);
         Assert.Equal("Well", stats.GetProperty("shop").GetString());
 
         var page = await client.GetStringAsync("/");
@@ -91,6 +94,20 @@ public class CachingGatewayTests
         response.EnsureSuccessStatusCode();
         return Regex.Match(Assert.Single(response.Headers.GetValues("Cache-Status")), "^ProxyKit; (.*)$").Groups[1].Value;
     }
+
+    // A client has the last byte a moment before the response is stored.
+    private static async Task HitAsync(HttpClient client, string address)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        string status;
+        while (!(status = await AskAsync(client, address)).StartsWith("hit; ttl=", StringComparison.Ordinal))
+        {
+            Assert.EndsWith("; collapsed", status, StringComparison.Ordinal);
+            limit.Token.ThrowIfCancellationRequested();
+        }
+    }
+
+    private static async Task<int> MissesAsync(HttpClient client) => (await StatsAsync(client)).GetProperty("results").GetProperty("Miss").GetInt32();
 
     private static async Task<string> PostAsync(HttpClient client, string address)
     {
