@@ -50,7 +50,12 @@ internal sealed partial class ResponseBuffer(
     public bool IsOverStream => inner is StreamResponseBodyFeature;
 
     /// <summary>The buffer that a response's body goes to, directly or compressed; null if there is none.</summary>
-    public static ResponseBuffer? Behind(object body) => body as ResponseBuffer ?? (body as CompressedBody)?.Buffer;
+    public static ResponseBuffer? Behind(object body)
+    {
+        while (body is IBodyFilter filter)
+            body = filter.Inner;
+        return body as ResponseBuffer;
+    }
 
     /// <summary>Why the drain has failed; null also when the client has gone.</summary>
     public Exception? Error { get; private set; }

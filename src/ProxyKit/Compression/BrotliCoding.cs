@@ -19,7 +19,7 @@ internal sealed class BrotliCoding : IContentCoding
 
     public IContentEncoder CreateEncoder(int level) => new Encoder(level);
 
-    public Stream CreateDecoder(Stream source) => new BrotliStream(source, CompressionMode.Decompress);
+    public Stream CreateDecoder(Stream source) => WholeContentStream.Brotli(source, static source => new BrotliStream(source, CompressionMode.Decompress));
 
     private sealed class Encoder(int level) : IContentEncoder
     {

@@ -7,7 +7,7 @@ namespace ProxyKit.Compression;
 /// <summary>
 /// A response's body on its way through an encoder, if it is to be compressed: that is decided with the first byte, when its header section is there. What is flushed comes out compressed and flushed.
 /// </summary>
-internal sealed partial class CompressedBody(HttpContext context, IHttpResponseBodyFeature inner, ResponseCompression stage, IContentCoding? coding, Conditions conditions) : IDisposable
+internal sealed partial class CompressedBody(HttpContext context, IHttpResponseBodyFeature inner, ResponseCompression stage, IContentCoding? coding, Conditions conditions) : IBodyFilter, IDisposable
 {
     // What has come in is compressed in pieces of this size, flushed or not.
     private const int Piece = 32 * 1024;
@@ -42,12 +42,16 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
     /// <summary>The compressed bytes so far.</summary>
     public long BytesOut => _output.Count;
 
-    /// <summary>The buffer that the compressed response waits in for a slow client, where there is one.</summary>
-    public ResponseBuffer? Buffer => inner as ResponseBuffer;
+    public IHttpResponseBodyFeature Inner => inner;
+
+    public bool IsRecoding => IsTakenByEncoder();
 
     /// <summary>Everything has been written: so is the end.</summary>
-    public async ValueTask FinishAsync()
+    /// <param name="isWhole">Whether that is the whole body; otherwise it has been aborted, or is replaced by an answer without one.</param>
+    public async ValueTask FinishAsync(bool isWhole = true)
     {
+        if (!isWhole)
+            return;
         if (_way == Way.Undecided)
             Decide(isEmpty: !HttpMethods.IsHead(context.Request.Method));
         if (_way != Way.Encoded || _isFinished)
@@ -84,7 +88,7 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
             AnswerNotModified(headers);
             return;
         }
-        if (!stage.DependsOnRequest(status, headers))
+        if (!stage.IsUsedFor(context.Request) || !stage.DependsOnRequest(status, headers))
             return;
         ContentFields.Vary(headers);
         if (coding is null || isEmpty || status == StatusCodes.Status206PartialContent)
@@ -107,7 +111,7 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
         var tag = conditions.Find(headers.ETag, coding);
         if (tag is not null)
             headers.ETag = tag;
-        if (tag is not null || (headers.ContentType.Count > 0 && stage.DependsOnRequest(StatusCodes.Status200OK, headers)))
+        if (tag is not null || (stage.IsUsedFor(context.Request) && headers.ContentType.Count > 0 && stage.DependsOnRequest(StatusCodes.Status200OK, headers)))
             ContentFields.Vary(headers);
     }
 

@@ -9,24 +9,28 @@ namespace ProxyKit.Compression;
 internal readonly struct Conditions
 {
     private readonly IContentCoding[] _codings;
+    private readonly bool _decodes;
     private readonly StringValues _acceptEncoding;
     private readonly StringValues _ifNoneMatch;
     private readonly StringValues _ifMatch;
     private readonly StringValues _ifRange;
     private readonly StringValues _range;
 
-    private Conditions(HttpRequest request, IContentCoding[] codings)
+    private Conditions(HttpRequest request, IContentCoding[] codings, bool decodes)
     {
         var headers = request.Headers;
-        _codings = codings;
+        (_codings, _decodes) = (codings, decodes);
         _acceptEncoding = headers.AcceptEncoding;
         (_ifNoneMatch, _ifMatch, _ifRange, _range) = (headers.IfNoneMatch, headers.IfMatch, headers.IfRange, headers.Range);
     }
 
     /// <summary>Has the request's conditions be about the upstream's tags.</summary>
-    public static Conditions Translate(HttpRequest request, IContentCoding[] codings)
+    /// <param name="request">The request.</param>
+    /// <param name="codings">The codings that responses may have been compressed with.</param>
+    /// <param name="decodes">Whether they may have been decompressed, and then perhaps compressed again.</param>
+    public static Conditions Translate(HttpRequest request, IContentCoding[] codings, bool decodes)
     {
-        var conditions = new Conditions(request, codings);
+        var conditions = new Conditions(request, codings, decodes);
         if (conditions._ifNoneMatch.Count > 0 || conditions._ifMatch.Count > 0 || conditions._ifRange.Count > 0)
             conditions.Translate(request);
         return conditions;
@@ -49,9 +53,19 @@ internal readonly struct Conditions
     {
         if (_ifNoneMatch.Count == 0)
             return null;
+        return Find(tag, chosen, out var known) ?? (known || !_decodes || EntityTags.Encode(tag, ResponseDecompression.Identity) is not { } decoded
+            ? null
+            : Find(decoded, chosen, out known) ?? (known ? decoded : null));
+    }
+
+    // isKnown: the client has it as it is.
+    private string? Find(string? tag, IContentCoding? chosen, out bool isKnown)
+    {
+        isKnown = false;
         if (chosen is not null && EntityTags.Encode(tag, chosen.Name) is { } expected && EntityTags.Contains(_ifNoneMatch, expected))
             return expected;
-        if (tag is null || EntityTags.Contains(_ifNoneMatch, tag))
+        isKnown = tag is null || EntityTags.Contains(_ifNoneMatch, tag);
+        if (isKnown)
             return null;
         foreach (var coding in _codings)
         {
@@ -72,17 +86,27 @@ internal readonly struct Conditions
             if (!isRead || IsAccepted(coding))
                 ifNoneMatch = EntityTags.Decode(ifNoneMatch, coding.Name);
             ifMatch = EntityTags.Decode(ifMatch, coding.Name);
-            // The client wants more of the compressed bytes, which nobody has: it gets all of them (RFC 9110 §13.1.5).
-            if (EntityTags.Decode(_ifRange, coding.Name) != _ifRange)
-            {
-                headers.Remove("If-Range");
-                headers.Remove("Range");
-            }
+            DropRangeOf(headers, coding.Name);
+        }
+        if (_decodes)
+        {
+            ifNoneMatch = EntityTags.Decode(ifNoneMatch, ResponseDecompression.Identity);
+            ifMatch = EntityTags.Decode(ifMatch, ResponseDecompression.Identity);
+            DropRangeOf(headers, ResponseDecompression.Identity);
         }
         if (_ifNoneMatch.Count > 0)
             headers.IfNoneMatch = ifNoneMatch;
         if (_ifMatch.Count > 0)
             headers.IfMatch = ifMatch;
+    }
+
+    // The client wants more of bytes that nobody has: it gets all of them (RFC 9110 §13.1.5).
+    private void DropRangeOf(IHeaderDictionary headers, string coding)
+    {
+        if (EntityTags.Decode(_ifRange, coding) == _ifRange)
+            return;
+        headers.Remove("If-Range");
+        headers.Remove("Range");
     }
 
     private bool IsAccepted(IContentCoding coding) => AcceptEncoding.Quality(_acceptEncoding, coding.Name) > 0;

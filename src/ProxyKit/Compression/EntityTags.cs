@@ -16,12 +16,12 @@ internal static class EntityTags
     public static StringValues Decode(StringValues lines, string coding)
     {
         var end = $"-{coding}\"";
-        string[]? decoded = null;
+        string?[]? decoded = null;
         for (var i = 0; i < lines.Count; i++)
         {
             if (lines[i]?.Contains(end, StringComparison.Ordinal) != true)
                 continue;
-            decoded ??= lines.ToArray()!;
+            decoded ??= [.. lines]; // a copy: the array is the client's
             decoded[i] = lines[i]!.Replace(end, "\"", StringComparison.Ordinal);
         }
         return decoded is null ? lines : new(decoded);

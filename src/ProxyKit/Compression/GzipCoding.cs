@@ -16,7 +16,7 @@ internal sealed class GzipCoding : IContentCoding
 
     public IContentEncoder CreateEncoder(int level) => new Encoder(level);
 
-    public Stream CreateDecoder(Stream source) => new GZipStream(source, CompressionMode.Decompress);
+    public Stream CreateDecoder(Stream source) => WholeContentStream.Gzip(source, static source => new GZipStream(source, CompressionMode.Decompress));
 
     private sealed class Encoder : IContentEncoder
     {

@@ -24,7 +24,7 @@ public interface IContentCoding
     IContentEncoder CreateEncoder(int level);
 
     /// <summary>A stream from which the content of the compressed <paramref name="source"/> is read, as it comes. It is read asynchronously, and disposed with its source.</summary>
-    /// <remarks>What is no valid content of this coding, or ends too early, is an <see cref="InvalidDataException"/> or <see cref="IOException"/> of the stream's.</remarks>
+    /// <remarks>Of what is no valid content of this coding, or ends too early, the stream throws.</remarks>
     Stream CreateDecoder(Stream source);
 }
 

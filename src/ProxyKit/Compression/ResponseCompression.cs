@@ -16,11 +16,15 @@ internal sealed class ResponseCompression
     private readonly CompressibleTypes _types;
     private readonly IContentCoding[] _codings;
     private readonly int[] _levels;
+    private readonly ForwarderServices _forwarder;
+    private readonly ResponseDecompression? _decompression;
 
     public ResponseCompression(CompressionConfig config, ForwarderServices services)
     {
         _config = config;
         _services = services.Compression;
+        _forwarder = services;
+        _decompression = config.Decompress ? new(config, services.Compression) : null;
         _types = new(config);
         _codings = config.Codings.Count == 0 ? [.. _services.Codings] : [.. config.Codings.Select(name => _services.Find(name)!)];
         _levels = [.. _codings.Select(coding => config.Levels.TryGetValue(coding.Name, out var level) ? int.Parse(level, CultureInfo.InvariantCulture) : coding.DefaultLevel)];
@@ -40,33 +44,74 @@ internal sealed class ResponseCompression
     public bool IsCompressible(int status, StringValues contentType, StringValues contentEncoding, StringValues cacheControl, long? contentLength) =>
         status != StatusCodes.Status206PartialContent && DependsOnRequest(status, contentType, contentEncoding, cacheControl, contentLength);
 
-    public async Task InvokeAsync(HttpContext context, RequestDelegate next)
+    /// <summary>Runs what is inside of this stage.</summary>
+    public Task InvokeAsync(HttpContext context, RequestDelegate next)
     {
         var request = context.Request;
-        if (!IsUsedFor(request))
-        {
-            await next(context);
-            return;
-        }
+        // A tunnel has no representation.
+        return HttpMethods.IsConnect(request.Method) || request.Headers.Upgrade.Count > 0 || (_decompression is null && !IsUsedFor(request))
+            ? next(context)
+            : RunAsync(context, next);
+    }
+
+    private async Task RunAsync(HttpContext context, RequestDelegate next)
+    {
+        var request = context.Request;
         var coding = ChooseCoding(request);
-        var conditions = Conditions.Translate(request, _codings);
+        var conditions = Conditions.Translate(request, _codings, _decompression is not null);
         var inner = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
         var body = new CompressedBody(context, inner, this, coding, conditions);
-        context.Features.Set<IHttpResponseBodyFeature>(body);
+        var decoded = _decompression is null ? null : new DecodedBody(context, body, _decompression);
+        context.Features.Set<IHttpResponseBodyFeature>((IHttpResponseBodyFeature?)decoded ?? body);
+        var isWhole = false;
         try
         {
             await next(context);
             // What broke off must not look like a whole one.
-            if (context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted })
-                await body.FinishAsync();
+            isWhole = context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted };
+            if (isWhole)
+            {
+                isWhole = decoded is null || await TryFinishAsync(decoded, context);
+                await body.FinishAsync(isWhole);
+            }
         }
         finally
         {
+            if (!isWhole && decoded is not null)
+                await decoded.AbandonAsync();
             body.Dispose();
             context.Features.Set(inner);
             conditions.Restore(request);
             if (body.IsEncoded)
                 _services.Metrics.Compressed(context.Features.Get<ProxyContext>()?.Route.RouteId ?? "", coding!.Name, body.BytesIn, body.BytesOut);
+        }
+    }
+
+    private async Task<bool> TryFinishAsync(DecodedBody decoded, HttpContext context)
+    {
+        try
+        {
+            await decoded.FinishAsync();
+            return true;
+        }
+        catch (ResponseBodyException e)
+        {
+            // The forwarder has gone, believing that all was well.
+            var proxy = context.Features.Get<ProxyContext>()!;
+            (proxy.Error, proxy.Exception) = (e.Error, e);
+            var isTakenBack = DecodedBody.TryTakeBack(context);
+            proxy.FailureClass = isTakenBack ? FailureClass.Answered : FailureClass.ResponseStarted;
+            _forwarder.Log.Failed(proxy, context, e);
+            if (isTakenBack)
+            {
+                context.Response.Clear();
+                context.Response.StatusCode = StatusCodes.Status502BadGateway;
+            }
+            else
+            {
+                Forwarder.Abort(context, e.Error);
+            }
+            return false;
         }
     }
 
@@ -84,9 +129,8 @@ internal sealed class ResponseCompression
         && (contentEncoding.Count == 0 || IsIdentity(contentEncoding))
         && !ContentFields.IsNoTransform(cacheControl);
 
-    // A tunnel has no representation.
-    private bool IsUsedFor(HttpRequest request) =>
-        (_config.EnableForHttps || !request.IsHttps) && !HttpMethods.IsConnect(request.Method) && request.Headers.Upgrade.Count == 0;
+    /// <summary>Whether responses to it may be compressed at all, whatever is accepted.</summary>
+    public bool IsUsedFor(HttpRequest request) => _config.EnableForHttps || !request.IsHttps;
 
     private IContentCoding? ChooseCoding(HttpRequest request) =>
         IsUsedFor(request) && !ContentFields.IsNoTransform(request.Headers.CacheControl) ? AcceptEncoding.Choose(request.Headers.AcceptEncoding, _codings) : null;

@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.OutputCaching;
 using Microsoft.Extensions.ObjectPool;
+using ProxyKit.Compression;
 using ProxyKit.FastCgi;
 using ProxyKit.InternalRedirects;
 using ProxyKit.LoadBalancing;
@@ -248,7 +249,7 @@ internal sealed class Forwarder
         proxy.Error = failure.Error;
         proxy.Exception = exception is NoDestinationException ? null : exception;
         // What has been written to the client's pipe, flushed or not, cannot be taken back: it would stand in front of an error page.
-        var started = context.Response.HasStarted || proxy.ResponseBodyBytes > 0;
+        var started = context.Response.HasStarted || (proxy.ResponseBodyBytes > 0 && !DecodedBody.TryTakeBack(context));
         proxy.FailureClass = started ? FailureClass.ResponseStarted : failure.Class;
         _services.Log.Failed(proxy, context, proxy.Exception);
         attempt.Response?.Dispose(); // the upstream is free before the client has taken the answer

@@ -3,12 +3,13 @@ using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Buffering;
+using ProxyKit.Compression;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>
 /// Moves the response's body from the upstream to the client. A body of known length is stopped at its length (no read for the end), and after its first
-/// piece goes straight into the client's pipe; one of unknown length is flushed whenever the upstream pauses.
+/// piece goes straight into the client's pipe; one of unknown length, or that is compressed on its way, is flushed whenever the upstream pauses.
 /// </summary>
 internal static class ResponseBody
 {
@@ -19,8 +20,8 @@ internal static class ResponseBody
     public static ValueTask CopyAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock) => source.ContentLength switch
     {
         0 => ValueTask.CompletedTask,
-        { } known => CopyKnownAsync(source, known, context, proxy, clock),
-        null => CopyUnknownAsync(source, context, proxy, clock),
+        { } known when context.Features.Get<IHttpResponseBodyFeature>() is not IBodyFilter { IsRecoding: true } => CopyKnownAsync(source, known, context, proxy, clock),
+        _ => CopyPausingAsync(source, context, proxy, clock),
     };
 
     private static async ValueTask CopyKnownAsync(UpstreamResponse source, long remaining, HttpContext context, ProxyContext proxy, ExchangeClock clock)
@@ -63,11 +64,12 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask CopyUnknownAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock)
+    private static async ValueTask CopyPausingAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock)
     {
         var token = clock.Token;
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBuffer);
         var writer = context.Response.BodyWriter;
+        var length = source.ContentLength;
         long unflushed = 0;
         ValueTask<int> pending = default;
         var isPending = false;
@@ -75,9 +77,9 @@ internal static class ResponseBody
         {
             while (true)
             {
-                pending = source.ReadAsync(buffer, token);
+                pending = source.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, length ?? buffer.Length)), token);
                 isPending = true;
-                if (!pending.IsCompleted && (unflushed > 0 || !context.Response.HasStarted))
+                if (!pending.IsCompleted && (unflushed > 0 || (length is null && !context.Response.HasStarted)))
                 {
                     // The upstream pauses: the client gets what there is, at first the header section.
                     if (!context.Response.HasStarted)
@@ -96,6 +98,8 @@ internal static class ResponseBody
                     throw new ResponseBodyException(ProxyError.ResponseBodyDestination, e);
                 }
                 clock.Touch();
+                if (read == 0 && length > 0)
+                    throw new ResponseBodyException(ProxyError.ResponseBodyDestination, new IOException("The response's body ended before its Content-Length."));
                 if (read == 0)
                 {
                     // The server sends the rest when the request ends. A stream that a middleware has put in its place, such as a cache's, never hears of it.
@@ -106,6 +110,8 @@ internal static class ResponseBody
                 proxy.ResponseBodyBytes += read;
                 writer.Write(buffer.AsSpan(0, read));
                 unflushed += read;
+                if (length is not null && (length -= read) <= 0)
+                    return; // whoever compresses it writes the end, and flushes
                 if (unflushed >= DirectRead)
                 {
                     await FlushAsync(writer, clock);

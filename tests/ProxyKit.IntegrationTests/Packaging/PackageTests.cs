@@ -27,7 +27,18 @@ public class PackageTests
     [Theory]
     [InlineData("ProxyKit.Dns", "DnsClient", "AddDnsSrv", "DnsSrv")]
     [InlineData("ProxyKit.ServiceDiscovery", "Microsoft.Extensions.ServiceDiscovery", "AddServiceDiscovery", "ServiceDiscovery")]
-    public async Task A_package_beside_it_brings_it_along_and_what_it_is_for(string name, string dependency, string step, string source)
+    public async Task A_package_beside_it_brings_it_along_and_what_it_is_for(string name, string dependency, string step, string source) =>
+        // The source itself says what is wrong with that address.
+        Assert.Contains("'nonsense://' is not the name of ", await RunWithAsync(name, dependency, step, $"app.MapProxy(\"/{{**path}}\", \"nonsense://\").WithDiscovery(\"{source}\");"));
+
+    [Fact]
+    public async Task The_package_for_zstd_brings_the_coding() =>
+        // Its own range of levels.
+        Assert.Contains("'77' is not a level of zstd; it must be -7 to 19.", await RunWithAsync(
+            "ProxyKit.Zstd", "ZstdSharp.Port", "AddZstdCompression", "app.MapProxy(\"/{**path}\", \"http://localhost:1\").WithCompression(c => c.Levels[\"zstd\"] = 77);"));
+
+    /// <summary>Packs a package, looks into it, and runs an app that has nothing but it, with a route that is not valid.</summary>
+    private static async Task<string> RunWithAsync(string name, string dependency, string step, string route)
     {
         using var folder = new TemporaryFolder();
         foreach (var project in new[] { "ProxyKit", name })
@@ -53,7 +64,7 @@ public class PackageTests
             builder.WebHost.UseUrls("http://127.0.0.1:0");
             builder.Services.AddReverseProxy().{{step}}();
             await using var app = builder.Build();
-            app.MapProxy("/{**path}", "nonsense://").WithDiscovery("{{source}}");
+            {{route}}
             try
             {
                 await app.StartAsync();
@@ -63,8 +74,7 @@ public class PackageTests
                 Console.WriteLine("refused: " + e.Message);
             }
             """);
-        // The source itself says what is wrong with that address.
-        Assert.Contains("'nonsense://' is not the name of ", await RunningProgram.DotnetAsync(folder.Path, "run", "--project", "Scratch.csproj"));
+        return await RunningProgram.DotnetAsync(folder.Path, "run", "--project", "Scratch.csproj");
     }
 
     private static FileInfo Newest(string feed, string name) =>

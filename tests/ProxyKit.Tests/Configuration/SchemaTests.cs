@@ -28,6 +28,7 @@ public class SchemaTests
         { "SplitSticky", typeof(SplitStickyConfig) },
         { "Mirror", typeof(MirrorConfig) },
         { "Buffering", typeof(BufferingConfig) },
+        { "Compression", typeof(CompressionConfig) },
         { "RequestBuffering", typeof(RequestBufferingConfig) },
         { "ResponseBuffering", typeof(ResponseBufferingConfig) },
         { "Cache", typeof(CacheConfig) },
@@ -271,6 +272,7 @@ public class SchemaTests
         yield return ("Routes/*/Cache/Key", Definition("CacheKey"));
         yield return ("Routes/*/Cache/Bypass", Definition("CacheCondition"));
         yield return ("Routes/*/Cache/NoStore", Definition("CacheCondition"));
+        yield return ("Routes/*/Compression", Definition("Compression"));
         yield return ("Routes/*/Site", Definition("Site"));
         yield return ("Routes/*/StaticFiles", Definition("StaticFiles"));
         yield return ("Clusters/*", Definition("Cluster"));
