@@ -5,6 +5,9 @@ namespace ProxyKit.Caching;
 /// <summary>The field <c>Age</c> of a response (RFC 9111 §5.1).</summary>
 internal static class AgeHeader
 {
+    /// <summary>Whether the field is not there, or one whole number.</summary>
+    public static bool IsValid(StringValues lines) => lines.Count == 0 || (lines is [{ } line] && DeltaSeconds.TryParse(line.AsSpan().Trim(" \t"), out _));
+
     /// <summary>
     /// The age that upstream caches have seen. Of several members the first counts; what is no number is not there. What stands behind a semicolon does not make a response younger.
     /// </summary>

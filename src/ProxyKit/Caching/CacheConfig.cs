@@ -45,6 +45,18 @@ public sealed record CacheConfig
     public bool SurrogateControl { get; init; }
 
     /// <summary>
+    /// The name by which <c>Surrogate-Control</c> may address this cache alone (<c>max-age=60;proxykit</c>), a token; upstreams are told it in <c>Surrogate-Capability</c> where
+    /// <see cref="SurrogateControl"/> is true. Default: <c>proxykit</c>. Squid: <c>httpd_accel_surrogate_id</c>.
+    /// </summary>
+    public string SurrogateName { get; init; } = "proxykit";
+
+    /// <summary>
+    /// Whether a response is taken for stale whose <c>Age</c> is anything but one whole number: its own caches are broken, and it may be of any age. Default: false; the first member counts if it is a
+    /// number, and what is none is ignored (RFC 9111 §5.1).
+    /// </summary>
+    public bool InvalidAgeIsStale { get; init; }
+
+    /// <summary>
     /// For how long a stale response may be served while it is validated in the background, if it does not say so itself (RFC 5861 §3); at least 0. Default: 0.
     /// nginx: <c>proxy_cache_background_update</c>; Varnish: <c>default_grace</c>.
     /// </summary>

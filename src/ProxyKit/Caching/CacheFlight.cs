@@ -42,7 +42,7 @@ internal sealed class CacheFlight : IDisposable
             CacheValidation.RemoveConditions(headers);
         Stale = stored;
         if (stage.Config.SurrogateControl && stage.Coding is null)
-            headers.Append(ResponsePolicy.SurrogateCapability, TargetedDirectives.SurrogateCapability);
+            headers.Append(ResponsePolicy.SurrogateCapability, $"{stage.Config.SurrogateName}=\"Surrogate/1.0\"");
         if (stage.Coding is { } coding)
         {
             headers.AcceptEncoding = coding;

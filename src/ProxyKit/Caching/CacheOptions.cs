@@ -25,6 +25,8 @@ public sealed class CacheOptions
         HeuristicFraction = now.HeuristicFraction;
         TargetedFields = [.. now.TargetedFields];
         SurrogateControl = now.SurrogateControl;
+        SurrogateName = now.SurrogateName;
+        InvalidAgeIsStale = now.InvalidAgeIsStale;
         StaleWhileRevalidate = now.StaleWhileRevalidate;
         StaleIfError = now.StaleIfError;
         AllowClientRefresh = now.AllowClientRefresh;
@@ -69,6 +71,12 @@ public sealed class CacheOptions
 
     /// <inheritdoc cref="CacheConfig.SurrogateControl"/>
     public bool SurrogateControl { get; set; }
+
+    /// <inheritdoc cref="CacheConfig.SurrogateName"/>
+    public string SurrogateName { get; set; }
+
+    /// <inheritdoc cref="CacheConfig.InvalidAgeIsStale"/>
+    public bool InvalidAgeIsStale { get; set; }
 
     /// <inheritdoc cref="CacheConfig.StaleWhileRevalidate"/>
     public TimeSpan StaleWhileRevalidate { get; set; }
@@ -128,6 +136,8 @@ public sealed class CacheOptions
         HeuristicFraction = HeuristicFraction,
         TargetedFields = TargetedFields.ToValueList(),
         SurrogateControl = SurrogateControl,
+        SurrogateName = SurrogateName,
+        InvalidAgeIsStale = InvalidAgeIsStale,
         StaleWhileRevalidate = StaleWhileRevalidate,
         StaleIfError = StaleIfError,
         AllowClientRefresh = AllowClientRefresh,

@@ -18,6 +18,8 @@ internal static class CacheReader
             HeuristicFraction = cache.Double("HeuristicFraction") ?? defaults.HeuristicFraction,
             TargetedFields = cache.Has("TargetedFields") ? cache.Texts("TargetedFields") : defaults.TargetedFields,
             SurrogateControl = cache.Bool("SurrogateControl") ?? defaults.SurrogateControl,
+            SurrogateName = cache.Text("SurrogateName") ?? defaults.SurrogateName,
+            InvalidAgeIsStale = cache.Bool("InvalidAgeIsStale") ?? defaults.InvalidAgeIsStale,
             StaleWhileRevalidate = cache.Time("StaleWhileRevalidate") ?? defaults.StaleWhileRevalidate,
             StaleIfError = cache.Time("StaleIfError") ?? defaults.StaleIfError,
             AllowClientRefresh = cache.Bool("AllowClientRefresh") ?? defaults.AllowClientRefresh,

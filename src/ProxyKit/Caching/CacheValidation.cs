@@ -117,7 +117,8 @@ internal static class CacheValidation
     {
         var tag = EntityTags.Of(response.Headers.ETag);
         var storedTag = EntityTags.Of(StoredHeaders.Get(stored, HeaderNames.ETag));
-        if (!tag.IsEmpty && !storedTag.IsEmpty && !EntityTags.EqualWeakly(tag, storedTag))
+        // The 304 to a request for this tag alone says that this one is valid, whatever else it calls itself: the stored tag stays. Only a HEAD's answer may be about another response.
+        if (response.StatusCode != StatusCodes.Status304NotModified && !tag.IsEmpty && !storedTag.IsEmpty && !EntityTags.EqualWeakly(tag, storedTag))
             return false;
         return response.StatusCode == StatusCodes.Status304NotModified || response.Headers.LastModified is not { Count: > 0 } modified ||
             StoredHeaders.Get(stored, HeaderNames.LastModified) is not { Count: > 0 } storedModified || modified == storedModified;

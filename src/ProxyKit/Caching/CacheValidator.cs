@@ -115,6 +115,8 @@ internal static class CacheValidator
             else if (Is(name, "Surrogate-Control"))
                 errors.Add($"{where}.TargetedFields: '{name}' is no targeted field of RFC 9213; it has a setting of its own, SurrogateControl.");
         }
+        if (!Tokens.IsToken(cache.SurrogateName))
+            errors.Add($"{where}.SurrogateName: '{cache.SurrogateName}' is not a token (letters, digits and !#$%&'*+-.^_`|~).");
         if (cache.TagField.Length == 0)
             return;
         if (!Tokens.IsToken(cache.TagField))

@@ -68,7 +68,7 @@ internal sealed class ResponsePolicy(CacheConfig config)
         if (config.SurrogateControl && headers.TryGetValue(SurrogateControl, out var lines))
         {
             headers.Remove(SurrogateControl);
-            surrogate = TargetedDirectives.ParseSurrogate(lines);
+            surrogate = TargetedDirectives.ParseSurrogate(lines, config.SurrogateName);
         }
         return (CacheTags.Take(request, headers, config), surrogate);
     }
@@ -105,7 +105,7 @@ internal sealed class ResponsePolicy(CacheConfig config)
         int status, IHeaderDictionary headers, bool hasValidator, CacheInstructions instructions, DateTimeOffset requestTime, DateTimeOffset responseTime, out CacheFreshness freshness)
     {
         var directives = instructions.Directives;
-        var age = ResponseAge.Initial(headers, requestTime, responseTime);
+        var age = config.InvalidAgeIsStale && !AgeHeader.IsValid(headers.Age) ? DeltaSeconds.From(DeltaSeconds.Max) : ResponseAge.Initial(headers, requestTime, responseTime);
         var lifetime = Lifetime(status, headers, instructions, age, responseTime);
         var forbidsStale = directives.ForbidsStale;
         freshness = new()

@@ -23,16 +23,11 @@ internal static class TargetedDirectives
         return result;
     }
 
-    /// <summary>What an upstream is told where <c>Surrogate-Control</c> is believed: <c>Surrogate-Capability</c> (W3C Edge Architecture). Directives may have its name as their target.</summary>
-    public const string SurrogateCapability = $"{SurrogateName}=\"Surrogate/1.0\"";
-
-    private const string SurrogateName = "proxykit";
-
     /// <summary>
     /// <c>Surrogate-Control</c> (W3C Edge Architecture): null if it says nothing of storing. <c>max-age=60+30</c> is 30 seconds stale after it. What has this proxy's name as its target goes before
     /// what has none; what has another is for somebody else.
     /// </summary>
-    public static CacheDirectives? ParseSurrogate(StringValues lines)
+    public static CacheDirectives? ParseSurrogate(StringValues lines, string name)
     {
         CacheDirectives? forAll = null, forUs = null;
         foreach (var member in new FieldList(lines))
@@ -40,7 +35,7 @@ internal static class TargetedDirectives
             var end = member.IndexOf(';');
             if (end < 0)
                 AddSurrogate(ref forAll, member);
-            else if (member[(end + 1)..].Trim(" \t") is SurrogateName)
+            else if (member[(end + 1)..].Trim(" \t").SequenceEqual(name))
                 AddSurrogate(ref forUs, member[..end].TrimEnd(" \t"));
         }
         return forUs ?? forAll;
