@@ -51,8 +51,8 @@ public sealed record CacheConfig
     public string SurrogateName { get; init; } = "proxykit";
 
     /// <summary>
-    /// Whether a response is taken for stale whose <c>Age</c> is anything but one whole number: its own caches are broken, and it may be of any age. Default: false; the first member counts if it is a
-    /// number, and what is none is ignored (RFC 9111 §5.1).
+    /// Whether a response is taken for stale whose <c>Age</c> is no number, has several lines, or the same number twice: caches on its way are broken, and it may be of any age. Default: false; the first
+    /// member counts if it is a number, and what is none is ignored (RFC 9111 §5.1).
     /// </summary>
     public bool InvalidAgeIsStale { get; init; }
 
