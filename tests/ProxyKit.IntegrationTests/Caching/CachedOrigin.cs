@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
+using ProxyKit.Caching;
 using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Caching;
@@ -17,6 +18,7 @@ internal sealed class CachedOrigin : IAsyncDisposable
     private readonly Lock _lock = new();
     private TaskCompletionSource _changed = NewSignal();
     private KestrelApp? _origin;
+    private long _stored;
     private int _entered;
     private int _gone;
 
@@ -83,6 +85,14 @@ internal sealed class CachedOrigin : IAsyncDisposable
 
     /// <summary>Sends this many GET requests at once.</summary>
     public Task<string>[] TextsAsync(int count, string path) => [.. Enumerable.Range(0, count).Select(_ => TextAsync(path))];
+
+    /// <summary>Waits until something more is stored: the client may have all of it a moment before.</summary>
+    public async Task StoredAsync()
+    {
+        var store = Proxy.Services.GetServices<IProxyCacheStore>().OfType<MemoryCacheStore>().Single();
+        await Peers.EventuallyAsync(() => store.Size > _stored);
+        _stored = store.Size;
+    }
 
     /// <summary>Waits until so many requests have come to the proxy.</summary>
     public Task EnteredAsync(int count) => WhenAsync(() => _entered >= count);

@@ -96,6 +96,7 @@ public class InvalidationTests
     {
         await using var origin = await CachedOrigin.StartAsync(context => context.AnswerAsync("an answer"));
         await origin.TextAsync("/");
+        await origin.StoredAsync();
 
         using var head = await origin.SendAsync(HttpMethod.Head, "/");
 

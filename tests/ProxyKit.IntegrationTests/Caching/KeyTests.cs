@@ -60,6 +60,7 @@ public class KeyTests
         });
 
         await origin.TextAsync(one);
+        await origin.StoredAsync();
         var answer = await origin.TextAsync(other);
 
         Assert.Equal(isSame ? one[1..] : other[1..], answer);
