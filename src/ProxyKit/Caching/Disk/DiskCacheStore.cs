@@ -303,7 +303,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
     }
 
     // Null when it is gone, or damaged, or cannot be read. With an empty key, the one in the file is told, and it does not count as used.
-    private DiskResponse? Read(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey)
+    private DiskResponse? Read(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey, bool isUnderLock = false)
     {
         foundKey = null;
         byte[]? buffer = null;
@@ -330,8 +330,12 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            if (entry.IsStored)
+            if (!entry.IsStored)
+                return null;
+            if (isUnderLock)
                 Damaged(entry, e);
+            else
+                return ReadUnderLock(entry, key, out foundKey); // it is being updated
         }
         catch (Exception e) when (IsOfDisk(e))
         {
@@ -343,6 +347,12 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
                 ArrayPool<byte>.Shared.Return(buffer);
         }
         return null;
+    }
+
+    private DiskResponse? ReadUnderLock(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey)
+    {
+        lock (LockOf(entry.Hash.Shard))
+            return Read(entry, key, out foundKey, isUnderLock: true);
     }
 
     // So that what is used much goes last also after the next start.
@@ -381,7 +391,18 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
         {
             if (!TryReserve(size))
                 return false;
-            Place(folder.WriteTemp(entry, file.AsSpan(0, length)), folder.HeadPath(entry));
+            var (temp, path) = (folder.WriteTemp(entry, file.AsSpan(0, length)), folder.HeadPath(entry));
+            try
+            {
+                // Removed first: ext4 writes a file to the disk at once when it is renamed over another, which takes ten times as long. After a crash here there is none.
+                DiskFolder.TryDelete(path);
+                Place(temp, path);
+            }
+            catch
+            {
+                Remove(entry);
+                throw;
+            }
             isUpdated = Index.Update(entry, blocks, stamp, head.Tags);
             if (!isUpdated)
                 DeleteFiles(entry); // it had to make room for itself, or for another

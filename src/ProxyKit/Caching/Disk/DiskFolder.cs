@@ -86,16 +86,18 @@ internal sealed class DiskFolder : IDisposable
     {
         var options = TempFiles.Options(FileMode.Create, deleteOnClose: false);
         options.Share = FileShare.ReadWrite | FileShare.Delete;
-        try
+        for (var tries = 0; ; tries++)
         {
-            return new(path, options);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            var folder = Path.GetDirectoryName(path)!;
-            PrivateFolder.Create(Path.GetDirectoryName(folder)!); // with its parents, .NET gives those the usual mode
-            PrivateFolder.Create(folder);
-            return new(path, options);
+            try
+            {
+                return new(path, options);
+            }
+            catch (DirectoryNotFoundException) when (tries < 3) // purged as soon as it was made
+            {
+                var folder = Path.GetDirectoryName(path)!;
+                PrivateFolder.Create(Path.GetDirectoryName(folder)!); // with its parents, .NET gives those the usual mode
+                PrivateFolder.Create(folder);
+            }
         }
     }
 

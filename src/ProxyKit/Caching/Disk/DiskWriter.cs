@@ -74,7 +74,8 @@ internal sealed class DiskWriter(DiskCacheStore store, DiskEntry entry, string k
         {
             if (!isInline)
             {
-                await WriteBlockAsync(_used + DiskBlocks.ChecksumLength);
+                if (!await TryWriteBlockAsync(_used + DiskBlocks.ChecksumLength))
+                    return false;
                 entry.BodyBlocks = DiskEntry.BlocksOf(DiskBlocks.FileLength(Length));
             }
             _isCommitted = store.Commit(this, _block.AsSpan(0, isInline ? _used : 0));
@@ -114,14 +115,20 @@ internal sealed class DiskWriter(DiskCacheStore store, DiskEntry entry, string k
             bytes = bytes[piece.Length..];
             if (bytes.IsEmpty)
                 return;
+            bool isWritten;
             try
             {
-                await WriteBlockAsync(DiskBlocks.BlockLength);
+                isWritten = await TryWriteBlockAsync(DiskBlocks.BlockLength);
             }
             catch (Exception e) when (DiskCacheStore.IsOfDisk(e))
             {
                 Failed(e);
                 throw new IOException("The disk cache could not be written to.", e);
+            }
+            if (!isWritten)
+            {
+                _hasFailed = true;
+                throw new IOException("What is being written takes all that the disk cache may.");
             }
             // From now on readers find it in the file.
             lock (_lock)
@@ -132,16 +139,18 @@ internal sealed class DiskWriter(DiskCacheStore store, DiskEntry entry, string k
         }
     }
 
-    private async ValueTask WriteBlockAsync(int count)
+    // False when there is no room.
+    private async ValueTask<bool> TryWriteBlockAsync(int count)
     {
         var size = DiskEntry.DiskBlock * (long)DiskEntry.BlocksOf(count);
         if (!store.TryReserve(size))
-            throw new IOException("What is being written takes all that the disk cache may.");
+            return false;
         _reserved += size;
         _file ??= store.CreateBody(entry);
         var number = _inFile / DiskBlocks.Payload;
         DiskBlocks.Seal(_block, count - DiskBlocks.ChecksumLength, entry.Id, number);
         await RandomAccess.WriteAsync(_file.SafeFileHandle, _block.AsMemory(0, count), number * DiskBlocks.BlockLength, CancellationToken.None);
+        return true;
     }
 
     private void Append(ReadOnlySpan<byte> bytes)
