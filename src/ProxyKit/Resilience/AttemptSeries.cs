@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
 using Polly;
 using ProxyKit.Forwarding;
@@ -19,6 +20,7 @@ internal sealed partial class AttemptSeries(
     private readonly List<(Attempt Attempt, ExchangeClock Clock)> _attempts = [];
     private readonly ReplayBuffer _replay = new(resilience.Retries.MaxBodySize);
     private List<Task>? _running;
+    private Attempt? _first; // made already, for the pipeline to go on from
     private readonly bool _isRepeatable = resilience.Retries.NonIdempotent || prepared.IsIdempotent;
 
     public ProxyContext Proxy => proxy;
@@ -46,7 +48,7 @@ internal sealed partial class AttemptSeries(
     public bool IsWaiting { get; private set; }
 
     /// <summary>The attempt whose outcome counts: answered, or failed with all others.</summary>
-    public async Task<Attempt> RunAsync()
+    public ValueTask<Attempt> RunAsync()
     {
         resilience.Budget.Deposit();
         // A hedge would be answered by a destination that does not know the session.
@@ -54,6 +56,23 @@ internal sealed partial class AttemptSeries(
             && (proxy.BufferedBody is not null || !Forwarder.MayHaveBody(context));
         if (canBeHedged)
             _running = [];
+        return canBeHedged || resilience.Pipeline is not null ? new(RunPipelineAsync(canBeHedged)) : RunFirstAsync();
+    }
+
+    // Most requests have one attempt. Only what Polly may have a say in goes through its pipeline.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Attempt> RunFirstAsync()
+    {
+        var attempt = Create();
+        await RunAsync(attempt, clock.Token);
+        if (!IsRetryable(attempt))
+            return attempt;
+        _first = attempt;
+        return await RunPipelineAsync(canBeHedged: false);
+    }
+
+    private async Task<Attempt> RunPipelineAsync(bool canBeHedged)
+    {
         var resilienceContext = ResilienceContextPool.Shared.Get(clock.Token);
         resilienceContext.Properties.Set(Key, this);
         resilienceContext.Properties.Set(ProxyResilience.HttpContextKey, context);
@@ -129,6 +148,11 @@ internal sealed partial class AttemptSeries(
 
     private async ValueTask<Outcome<AttemptResult>> TryOnceAsync(CancellationToken cancellationToken)
     {
+        if (_first is { } first)
+        {
+            _first = null;
+            return Outcome.FromResult(new AttemptResult(first, this));
+        }
         // Between the decision to try again and the end of the last attempt, the body may have become too long to be kept.
         if (!CanSendAgain)
             return Outcome.FromResult(new AttemptResult(Failed(new IOException(TooLong)), this));
@@ -150,7 +174,8 @@ internal sealed partial class AttemptSeries(
         return attempt;
     }
 
-    private async Task RunAsync(Attempt attempt, CancellationToken cancellationToken)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask RunAsync(Attempt attempt, CancellationToken cancellationToken)
     {
         var losing = cancellationToken == clock.Token
             ? default
