@@ -26,8 +26,8 @@ internal static class LoadCommand
                 Console.WriteLine($"{scenario.Name} is left out because h2load is not installed: apt-get install nghttp2-client");
                 continue;
             }
-            // Twice as many workers as clients: nobody waits for one.
-            using var php = scenario.IsPhp ? await PhpFpm.StartAsync(workspace, new PhpSite(workspace.Folder), 2 * PhpTargets.KeptConnections, cancellation) : null;
+            // Kept connections occupy workers while they idle: those of each of nginx's processes, and ours. Beyond them a worker for each client, so nobody waits for one.
+            using var php = scenario.IsPhp ? await PhpFpm.StartAsync(workspace, new PhpSite(workspace.Folder), (Environment.ProcessorCount + 2) * PhpTargets.KeptConnections, cancellation) : null;
             ResultTable.Write(Console.Out, scenario, await new Comparison(workspace, backend, php, options).RunAsync(scenario, cancellation));
         }
     }
