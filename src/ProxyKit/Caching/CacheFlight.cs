@@ -89,6 +89,7 @@ internal sealed class CacheFlight : IDisposable
             return;
         if ((_fill is null || _fill.IsStored) && _stage.Config.FinishWithoutClient && _stage.Services.TryGoOnAlone(this))
             return;
+        _stage.Services.Forget(this); // before it dies: who comes now asks anew
         lock (_response)
         {
             if (!_isEnded)
@@ -233,7 +234,7 @@ internal sealed class CacheFlight : IDisposable
             if (failure is not null)
                 _response.Abandon();
             _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure });
-            _fill?.End(failure);
+            // Before the last reader ends: who has had an answer to its end, and asks again, finds it.
             if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated && await _writer.CommitAsync(CancellationToken.None) && _partLength is not null)
                 await PartCombiner.CombineAsync(_stage, Key);
         }
@@ -245,7 +246,10 @@ internal sealed class CacheFlight : IDisposable
         {
             _stage.Services.Ended(this);
             if (_fill is not null)
+            {
+                _fill.End(failure);
                 await _fill.ReleaseAsync();
+            }
             await DetachedContext.DisposeAsync(_context);
             lock (_response)
             {

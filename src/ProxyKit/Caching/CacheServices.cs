@@ -18,10 +18,10 @@ internal sealed class CacheServices(
         .GroupBy(s => s.Name, StringComparer.OrdinalIgnoreCase).ToFrozenDictionary(g => g.Key, g => g.Last(), StringComparer.OrdinalIgnoreCase);
 
     private readonly ConcurrentDictionary<string, CacheFlight> _flights = new(StringComparer.Ordinal);
-    private readonly MemoryCache _uncacheable = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
-    private readonly MemoryCache _uses = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
+    private readonly MemoryCache _uncacheable = Remember(time, loggers);
+    private readonly MemoryCache _uses = Remember(time, loggers);
     // What was purged a moment ago: answers that are on their way are from before.
-    private readonly MemoryCache _purged = new(new MemoryCacheOptions { SizeLimit = MaxRemembered }, loggers);
+    private readonly MemoryCache _purged = Remember(time, loggers);
     private long _purgedMany;
     private int _alone;
 
@@ -46,10 +46,16 @@ internal sealed class CacheServices(
 
     public bool TryAdd(CacheFlight flight) => _flights.TryAdd(flight.FlightKey!, flight);
 
-    public void Ended(CacheFlight flight)
+    /// <summary>Nobody joins it any more.</summary>
+    public void Forget(CacheFlight flight)
     {
         if (flight.FlightKey is { } key)
             _flights.TryRemove(new(key, flight));
+    }
+
+    public void Ended(CacheFlight flight)
+    {
+        Forget(flight);
         if (flight.IsAlone)
             Interlocked.Decrement(ref _alone);
     }
@@ -131,6 +137,8 @@ internal sealed class CacheServices(
             accessor.HttpContext = context;
     }
 
+    private static MemoryCache Remember(TimeProvider time, ILoggerFactory loggers) => new(new MemoryCacheOptions { SizeLimit = MaxRemembered, Clock = new Clock(time) }, loggers);
+
     public void Dispose()
     {
         _uncacheable.Dispose();
@@ -138,6 +146,12 @@ internal sealed class CacheServices(
         _purged.Dispose();
         NoVarySearch.Dispose();
     }
+}
+
+/// <summary>The app's clock, for <see cref="MemoryCache"/>.</summary>
+internal sealed class Clock(TimeProvider time) : Microsoft.Extensions.Internal.ISystemClock
+{
+    public DateTimeOffset UtcNow => time.GetUtcNow();
 }
 
 /// <summary>The zones in force: each route and endpoint with a cache has keys of its own.</summary>

@@ -75,7 +75,7 @@ internal static class CacheValidation
         };
     }
 
-    /// <summary>What the client's own conditions make of the stored response: null (send it), 304 or 412. The method is GET or HEAD.</summary>
+    /// <summary>What the client's own conditions make of the stored response: null (send it) or 304. The method is GET or HEAD.</summary>
     public static int? Evaluate(HttpRequest request, CachedResponseHead stored)
     {
         // RFC 9110 §13.2.1: conditions are about successes only.
@@ -83,16 +83,7 @@ internal static class CacheValidation
             return null;
         var headers = request.Headers;
         var tag = EntityTags.Of(StoredHeaders.Get(stored, HeaderNames.ETag));
-        // In the order of RFC 9110 §13.2.2.
-        if (headers.IfMatch is { Count: > 0 } match)
-        {
-            if (!EntityTags.Matches(match, tag, strongly: true))
-                return StatusCodes.Status412PreconditionFailed;
-        }
-        else if (headers.IfUnmodifiedSince is { Count: > 0 } unmodified && IsModifiedSince(stored, unmodified) == true)
-        {
-            return StatusCodes.Status412PreconditionFailed;
-        }
+        // If-Match and If-Unmodified-Since are the origin's business (RFC 9111 §4.3.2).
         if (headers.IfNoneMatch is { Count: > 0 } noneMatch)
             return EntityTags.Matches(noneMatch, tag, strongly: false) ? StatusCodes.Status304NotModified : null;
         return headers.IfModifiedSince is { Count: > 0 } modified && IsModifiedSince(stored, modified) == false ? StatusCodes.Status304NotModified : null;

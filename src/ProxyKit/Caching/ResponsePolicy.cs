@@ -76,7 +76,8 @@ internal sealed class ResponsePolicy(CacheConfig config)
     /// <summary>What forbids to store the response, whatever its age.</summary>
     internal CacheRefusal FindRefusal(HttpRequest request, int status, IHeaderDictionary headers, CacheDirectives directives)
     {
-        if (!StatusCodeRules.IsFinal(status))
+        // A 416 is about the range that was asked for, which is no part of the key.
+        if (!StatusCodeRules.IsFinal(status) || (status == StatusCodes.Status416RangeNotSatisfiable && request.Headers.Range.Count > 0))
             return CacheRefusal.Status;
         if (config.AllowClientRefresh && CacheUses.RequestDirectives(request).NoStore)
             return CacheRefusal.RequestNoStore;

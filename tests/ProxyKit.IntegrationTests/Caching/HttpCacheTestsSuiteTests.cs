@@ -39,7 +39,6 @@ public class HttpCacheTestsSuiteTests
         await using var proxy = await KestrelApp.StartProxyAsync(suite.OriginUrl, route => route.WithCache(c =>
         {
             c.SurrogateControl = true;
-            c.SurrogateName = "CAPABILITY_TARGET"; // what the suite calls the cache that it tests
             c.StoreSetCookie = true;
             // This release of the suite wants so what RFC 9111 leaves to caches, or has otherwise: no response of doubtful age, and no 502 of the proxy's own in the place of the origin's.
             c.InvalidAgeIsStale = true;

@@ -12,7 +12,7 @@ public class CacheConfigurationTests
           'Enabled': false, 'Store': 'shared',
           'Key': { 'QueryParameters': [ 'id', 'page' ], 'SortQuery': true, 'IgnoreHost': true, 'Headers': [ 'X-Tenant' ], 'Cookies': [ 'currency' ] },
           'DefaultTimeToLive': '00:01:00', 'StatusTimeToLive': { '404': '00:00:10', '3xx': '1.00:00:00' }, 'HeuristicFraction': 0.25,
-          'TargetedFields': [ 'Shop-Cache-Control', 'CDN-Cache-Control' ], 'SurrogateControl': true,
+          'TargetedFields': [ 'Shop-Cache-Control', 'CDN-Cache-Control' ], 'SurrogateControl': true, 'SurrogateName': 'shop', 'InvalidAgeIsStale': true,
           'StaleWhileRevalidate': '00:00:02', 'StaleIfError': '00:00:03', 'AllowClientRefresh': true, 'StoreSetCookie': true,
           'Bypass': { 'Headers': [ 'X-Preview' ], 'Cookies': [ 'wordpress_logged_in_*' ], 'QueryParameters': [ 'preview' ], 'Paths': [ '/admin' ] },
           'NoStore': { 'Headers': [ 'X-Bot' ], 'Cookies': [ 'session' ], 'QueryParameters': [ 'q' ], 'Paths': [ '/search' ] },
@@ -33,7 +33,7 @@ public class CacheConfigurationTests
         cache.StatusTimeToLive["3xx"] = TimeSpan.FromDays(1);
         cache.HeuristicFraction = 0.25;
         cache.TargetedFields.Insert(0, "Shop-Cache-Control");
-        cache.SurrogateControl = true;
+        (cache.SurrogateControl, cache.SurrogateName, cache.InvalidAgeIsStale) = (true, "shop", true);
         (cache.StaleWhileRevalidate, cache.StaleIfError) = (TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(3));
         (cache.AllowClientRefresh, cache.StoreSetCookie) = (true, true);
         cache.Bypass.Headers.Add("X-Preview");

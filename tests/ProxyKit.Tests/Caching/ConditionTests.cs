@@ -61,29 +61,14 @@ public class ConditionTests
         Assert.Equal(status, Evaluate("\"abcdef\"", -5000, ("If-None-Match", ifNoneMatch), ("If-Modified-Since", Date(since))));
 
     [Theory]
-    [InlineData("\"1\"", "\"1\"", null)]
-    [InlineData("\"1\"", "\"2\", \"1\"", null)]
-    [InlineData("\"1\"", "*", null)]
-    [InlineData("\"1\"", "\"2\"", 412)]
-    [InlineData("\"1\"", "W/\"1\"", 412)]
-    [InlineData("\"1\"", "1", 412)]
-    [InlineData("W/\"1\"", "W/\"1\"", 412)]
-    [InlineData(null, "\"1\"", 412)]
-    public void A_client_that_wants_this_one_only_is_told_when_it_is_another(string? tag, string ifMatch, int? status) => Assert.Equal(status, Evaluate(tag, null, ("If-Match", ifMatch)));
-
-    [Theory]
-    [InlineData(-3000, null)]
-    [InlineData(-2000, null)]
-    [InlineData(-3001, 412)]
-    public void A_client_that_wants_it_unchanged_is_told_when_it_is_not(int since, int? status) => Assert.Equal(status, Evaluate(null, -3000, ("If-Unmodified-Since", Date(since))));
-
-    [Fact]
-    public void Conditions_count_in_their_order()
+    [InlineData("If-Match", "\"1\"")]
+    [InlineData("If-Match", "\"2\"")]
+    [InlineData("If-Match", "*")]
+    [InlineData("If-Unmodified-Since", "Mon, 01 Jan 1990 00:00:00 GMT")]
+    public void Conditions_of_the_origins_are_not_the_caches(string name, string value)
     {
-        Assert.Null(Evaluate("\"1\"", -3000, ("If-Match", "\"1\""), ("If-Unmodified-Since", Date(-5000))));
-        Assert.Equal(304, Evaluate("\"1\"", -3000, ("If-Match", "\"1\""), ("If-None-Match", "\"1\"")));
-        Assert.Equal(412, Evaluate("\"1\"", -3000, ("If-Match", "\"2\""), ("If-None-Match", "\"1\"")));
-        Assert.Equal(412, Evaluate("\"1\"", -3000, ("If-Unmodified-Since", Date(-5000)), ("If-None-Match", "\"1\"")));
+        Assert.Null(Evaluate("\"1\"", -3000, (name, value)));
+        Assert.Equal(304, Evaluate("\"1\"", -3000, (name, value), ("If-None-Match", "\"1\"")));
     }
 
     [Fact]
@@ -97,7 +82,6 @@ public class ConditionTests
         var stored = new Exchange(("Cache-Control", "max-age=60"), ("ETag", "\"1\"")).WithStatus(status).Head();
 
         Assert.Null(CacheValidation.Evaluate(new Exchange().Asked(("If-None-Match", "*")).Request, stored));
-        Assert.Null(CacheValidation.Evaluate(new Exchange().Asked(("If-Match", "\"2\"")).Request, stored));
     }
 
     private static int? Evaluate(string? tag, int? modified, params (string Name, string Value)[] conditions)

@@ -88,6 +88,18 @@ public class FreshnessTests
     [InlineData("", 0)]
     public void The_first_age_counts_if_it_is_a_number(string age, long seconds) => Assert.Equal(TimeSpan.FromSeconds(seconds), AgeHeader.Parse(Split(age)));
 
+    [Theory]
+    [InlineData("0", true)]
+    [InlineData("0, 7200", true)]
+    [InlineData("abc", false)]
+    [InlineData("-1", false)]
+    [InlineData("1.5", false)]
+    [InlineData("5, 5", false)]
+    public void An_age_is_valid_that_is_made_of_different_numbers(string age, bool isValid) => Assert.Equal(isValid, AgeHeader.IsValid(age));
+
+    [Fact]
+    public void An_age_on_two_lines_is_not_valid() => Assert.False(AgeHeader.IsValid(new(["1", "2"])));
+
     [Fact]
     public void A_response_that_comes_older_than_it_may_be_is_not_reused()
     {
