@@ -219,6 +219,7 @@ public class CacheConfigurationTests
     [InlineData("'TargetedFields':['A B']", "TargetedFields: 'A B' is not a field name.")]
     [InlineData("'TargetedFields':['cache-control']", "TargetedFields: 'cache-control' is heeded in any case, where no targeted field is there.")]
     [InlineData("'TargetedFields':['Surrogate-Control']", "TargetedFields: 'Surrogate-Control' is no targeted field of RFC 9213; it has a setting of its own, SurrogateControl.")]
+    [InlineData("'SurrogateName':'a shop'", "SurrogateName: 'a shop' is not a token (letters, digits and !#$%&'*+-.^_`|~).")]
     [InlineData("'TagField':'Cache Tag'", "TagField: 'Cache Tag' is not a field name. Empty is none.")]
     [InlineData("'TagField':'vary'", "TagField: 'vary' has a meaning of its own, and the field with the tags is dropped; it must be one that nothing else uses, such as Cache-Tag.")]
     [InlineData("'TagField':'Content-Type'", "TagField: 'Content-Type' has a meaning of its own, and the field with the tags is dropped; it must be one that nothing else uses, such as Cache-Tag.")]
