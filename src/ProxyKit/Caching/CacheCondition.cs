@@ -29,10 +29,13 @@ internal static class CacheCondition
                     return true;
             }
         }
-        foreach (var name in config.QueryParameters.AsSpan())
+        if (config.QueryParameters.Count > 0)
         {
-            if (request.Query.ContainsKey(name))
-                return true;
+            foreach (var (name, _) in request.Query)
+            {
+                if (config.QueryParameters.Contains(name))
+                    return true;
+            }
         }
         foreach (var path in config.Paths.AsSpan())
         {

@@ -51,8 +51,15 @@ internal sealed class CacheKey(string zone, CacheKeyConfig config, PathForwardin
     /// <summary>How the keys of a URL begin: all that this says of the URL alone.</summary>
     public string OfUrl(Uri url)
     {
-        var query = _hasQueryRules ? QueryRules.Apply(url.Query, config) : url.Query;
-        return $"{zone}\n{url.Scheme}://{(config.IgnoreHost ? "" : url.Authority)}{url.AbsolutePath}{query}";
+        // As it is written, as keys have it: Uri itself makes ~ of %7E. What no client could send is what Uri makes of it.
+        var text = url.OriginalString;
+        var start = text.IndexOf('/', text.IndexOf("://", StringComparison.Ordinal) + 3);
+        var target = start < 0 || text.AsSpan().ContainsAnyExceptInRange('!', '~') ? url.PathAndQuery : text[start..];
+        if (target.IndexOf('#', StringComparison.Ordinal) is >= 0 and var fragment)
+            target = target[..fragment];
+        var question = target.IndexOf('?', StringComparison.Ordinal);
+        var (path, query) = question < 0 ? (target, "") : (target[..question], target[question..]);
+        return $"{zone}\n{url.Scheme}://{(config.IgnoreHost ? "" : url.Authority)}{path}{(_hasQueryRules ? QueryRules.Apply(query, config) : query)}";
     }
 
     private static void AppendPart(ref DefaultInterpolatedStringHandler key, string name, string? value)

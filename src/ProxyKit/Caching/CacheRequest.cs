@@ -126,6 +126,13 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             flight.Dispose();
             return false; // somebody was faster
         }
+        // Somebody else's may have ended between the look at the store and the start of this one.
+        if (canShare && await IsStoredByNowAsync(stored))
+        {
+            Services.Forget(flight);
+            flight.Dispose();
+            return false;
+        }
         flight.Join();
         flight.Start();
         try
@@ -147,6 +154,9 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             flight.Leave();
         }
     }
+
+    private async ValueTask<bool> IsStoredByNowAsync(CachedResponse? before) =>
+        CacheSelection.Select(await stage.Store.FindAsync(key, context.RequestAborted), context.Request) is { Head.RangeStart: null } now && now.Head.ResponseTime != before?.Head.ResponseTime;
 
     private async ValueTask<bool> TryTakeAsync(FlightAnswer answer, CachedResponse? stored)
     {

@@ -53,9 +53,9 @@ internal static class CacheUses
     public static bool MayServeOnError(CachedResponseHead head, TimeSpan age, CacheDirectives request, CacheConfig config)
     {
         var freshness = head.Freshness;
-        if (head.IsInvalid || freshness.NoCache || (config.AllowClientRefresh && request.NoCache))
+        if (freshness.NoCache || (config.AllowClientRefresh && request.NoCache))
             return false;
-        if (age < freshness.Lifetime)
+        if (age < freshness.Lifetime && !head.IsInvalid)
             return true;
         if (freshness.MustRevalidate)
             return false;

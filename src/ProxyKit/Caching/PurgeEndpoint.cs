@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace ProxyKit.Caching;
 
@@ -20,7 +21,9 @@ internal sealed class PurgeEndpoint(IProxyCache cache)
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
             return;
         }
-        var url = new Uri(context.Request.GetEncodedUrl());
+        // Byte for byte as the client wrote it, as keys are.
+        var (request, target) = (context.Request, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var url = target.StartsWith('/') ? new Uri($"{request.Scheme}://{request.Host.ToUriComponent()}{target}") : new Uri(request.GetEncodedUrl());
         var count = context.Request.Headers[Field].ToString() switch
         {
             "" => await cache.PurgeAsync(url, CachePurgeMode.Remove),

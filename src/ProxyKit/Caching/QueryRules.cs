@@ -3,7 +3,7 @@ namespace ProxyKit.Caching;
 /// <summary>Which parts of a query tell resources apart.</summary>
 internal static class QueryRules
 {
-    /// <summary>What is left of a query, beginning with <c>?</c> if it is not empty. Parameters are compared as they are sent, not decoded.</summary>
+    /// <summary>What is left of a query, beginning with <c>?</c> if it is not empty. Values are compared as they are sent, not decoded.</summary>
     public static string Apply(string query, CacheKeyConfig config)
     {
         if (query.Length <= 1)
@@ -12,7 +12,8 @@ internal static class QueryRules
         foreach (var parameter in query[1..].Split('&'))
         {
             var end = parameter.IndexOf('=', StringComparison.Ordinal);
-            var name = end < 0 ? parameter : parameter[..end];
+            // Decoded, as the upstream reads it: %69d is id.
+            var name = Uri.UnescapeDataString((end < 0 ? parameter : parameter[..end]).Replace('+', ' '));
             if (config.QueryParameters is { } counted ? counted.Contains(name) : !NamePattern.MatchesAny(config.IgnoredQueryParameters, name, StringComparison.Ordinal))
                 kept.Add(parameter);
         }

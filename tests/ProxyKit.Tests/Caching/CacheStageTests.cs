@@ -315,6 +315,47 @@ public class CacheStageTests
     }
 
     [Fact]
+    public async Task A_parameter_that_counts_counts_however_its_name_is_written()
+    {
+        _upstream.Answer = request => Response(request.RequestUri!.Query, ("Cache-Control", "max-age=60"));
+        await using var app = await StartAsync(c => c.Key.QueryParameters = ["id"]);
+
+        Assert.Equal("", await GetAsync(app, "/p"));
+        Assert.Equal("?%69d=2", await new StreamReader((await app.GetRawAsync("/p?%69d=2")).Response.Body).ReadToEndAsync());
+        Assert.Equal("", await GetAsync(app, "/p?other=1"));
+        Assert.Equal(2, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_purge_finds_what_was_stored_under_the_path_as_it_was_sent()
+    {
+        Answer("x", ("Cache-Control", "max-age=60"));
+        await using var app = await StartAsync();
+        await new StreamReader((await app.GetRawAsync("/%7Euser?a=%7E")).Response.Body).ReadToEndAsync();
+
+        Assert.Equal(1, await app.Services.GetRequiredService<IProxyCache>().PurgeAsync(new("http://localhost/%7Euser?a=%7E"), CachePurgeMode.Remove));
+    }
+
+    [Fact]
+    public async Task What_was_made_invalid_is_validated_and_serves_if_that_fails()
+    {
+        Answer("x", ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        await using var app = await StartAsync();
+        await app.Client.GetStringAsync("/");
+        app.Time.Advance(TimeSpan.FromSeconds(1));
+        await app.Services.GetRequiredService<IProxyCache>().PurgeAllAsync(CachePurgeMode.MarkInvalid);
+
+        Answer(HttpStatusCode.ServiceUnavailable, "broken");
+        Assert.Equal("x", await app.Client.GetStringAsync("/"));
+        Assert.Equal("\"1\"", _upstream.Last["If-None-Match"]);
+        app.Time.Advance(TimeSpan.FromSeconds(1));
+        Answer(HttpStatusCode.NotModified, null, ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        Assert.Equal("x", await app.Client.GetStringAsync("/"));
+        Assert.Equal("x", await app.Client.GetStringAsync("/"));
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
+    [Fact]
     public async Task Two_routes_for_one_URL_do_not_share_what_they_store()
     {
         var names = 0;

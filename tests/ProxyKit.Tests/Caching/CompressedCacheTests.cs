@@ -1,0 +1,156 @@
+using System.IO.Compression;
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ProxyKit.Tests.Caching;
+
+/// <summary>The cache where the route compresses.</summary>
+public class CompressedCacheTests
+{
+    private static readonly string s_text = string.Concat(Enumerable.Repeat("hello ", 1000));
+
+    private readonly Recorder _upstream = new();
+
+    [Fact]
+    public async Task The_upstream_is_asked_once_for_all_codings_and_each_is_compressed_once()
+    {
+        Answer(s_text, "text/plain");
+        await using var app = await StartAsync();
+
+        foreach (var coding in new[] { "br", "gzip", "br", "identity", "gzip", "br" })
+        {
+            using var response = await GetAsync(app, coding);
+            Assert.Equal(s_text, await DecodeAsync(response, coding));
+            Assert.Equal(coding == "identity" ? "\"1\"" : $"\"1-{coding}\"", response.Headers.ETag!.ToString());
+        }
+
+        Assert.Single(_upstream.Requests);
+        Assert.Equal("identity", _upstream.Last["Accept-Encoding"]);
+        using var last = await GetAsync(app, "br");
+        Assert.Equal("ProxyKit; hit; ttl=60", last.Headers.GetValues("Cache-Status").Single());
+        Assert.True(last.Content.Headers.ContentLength < 1000); // stored with its length
+    }
+
+    [Fact]
+    public async Task What_is_compressed_is_fresh_as_long_as_what_it_was_made_of_and_goes_on_with_it()
+    {
+        Answer(s_text, "text/plain");
+        await using var app = await StartAsync();
+        using var first = await GetAsync(app, "br");
+        app.Time.Advance(TimeSpan.FromSeconds(50));
+        using var other = await GetAsync(app, "gzip"); // made of what is 50 seconds old
+        Assert.Equal(TimeSpan.FromSeconds(50), other.Headers.Age);
+        app.Time.Advance(TimeSpan.FromSeconds(11));
+        _upstream.Answer = request => request.Headers.IfNoneMatch.ToString() == "\"1\"" ? new(HttpStatusCode.NotModified) { Headers = { ETag = new("\"1\""), CacheControl = new() { MaxAge = TimeSpan.FromSeconds(60) } } } : new(HttpStatusCode.InternalServerError);
+
+        foreach (var coding in new[] { "gzip", "br", "identity" })
+        {
+            using var validated = await GetAsync(app, coding);
+            Assert.Equal(s_text, await DecodeAsync(validated, coding));
+        }
+
+        Assert.Equal(2, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_new_response_takes_the_place_of_all_that_was_made_of_the_old_one()
+    {
+        Answer("old " + s_text, "text/plain");
+        await using var app = await StartAsync();
+        foreach (var coding in new[] { "br", "gzip", "identity" })
+            (await GetAsync(app, coding)).Dispose();
+        app.Time.Advance(TimeSpan.FromSeconds(61));
+        Answer("new " + s_text, "text/plain", "\"2\"");
+
+        foreach (var coding in new[] { "gzip", "br", "identity" })
+        {
+            using var response = await GetAsync(app, coding);
+            Assert.StartsWith("new ", await DecodeAsync(response, coding), StringComparison.Ordinal);
+        }
+
+        Assert.Equal(2, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task What_is_not_compressed_is_stored_once()
+    {
+        Answer(s_text, "image/png");
+        await using var app = await StartAsync();
+
+        foreach (var coding in new[] { "br", "gzip", "identity", "br" })
+        {
+            using var response = await GetAsync(app, coding);
+            Assert.Equal(s_text, await response.Content.ReadAsStringAsync());
+        }
+
+        Assert.Single(_upstream.Requests);
+        Assert.Equal(1, await app.Services.GetRequiredService<IProxyCache>().PurgeAllAsync(CachePurgeMode.Remove));
+    }
+
+    [Fact]
+    public async Task A_purge_and_an_unsafe_request_are_about_all_codings()
+    {
+        Answer(s_text, "text/plain");
+        await using var app = await StartAsync();
+        var cache = app.Services.GetRequiredService<IProxyCache>();
+        foreach (var coding in new[] { "br", "gzip", "identity" })
+            (await GetAsync(app, coding)).Dispose();
+
+        Assert.Equal(3, await cache.PurgeAsync(new("http://localhost/"), CachePurgeMode.Remove));
+
+        app.Time.Advance(TimeSpan.FromSeconds(1)); // what is asked for at the moment of a purge is not stored
+        foreach (var coding in new[] { "br", "identity" })
+            (await GetAsync(app, coding)).Dispose();
+        (await app.Client.PostAsync("/", null)).Dispose();
+        Assert.Equal(0, await cache.PurgeAsync(new("http://localhost/"), CachePurgeMode.Remove));
+    }
+
+    [Fact]
+    public async Task Ranges_conditions_and_HEAD_are_answered_without_the_upstream()
+    {
+        Answer(s_text, "text/plain");
+        await using var app = await StartAsync();
+        (await GetAsync(app, "br")).Dispose();
+
+        using var range = await GetAsync(app, "br", r => r.Headers.Range = new RangeHeaderValue(0, 4));
+        using var notModified = await GetAsync(app, "br", r => r.Headers.IfNoneMatch.Add(new("\"1-br\"")));
+        using var head = await GetAsync(app, "br", r => r.Method = HttpMethod.Head);
+
+        Assert.Equal("hello", await range.Content.ReadAsStringAsync());
+        Assert.Equal(HttpStatusCode.NotModified, notModified.StatusCode);
+        Assert.Equal("\"1-br\"", head.Headers.ETag!.ToString());
+        Assert.Single(_upstream.Requests);
+    }
+
+    private Task<ProxyApp> StartAsync() => ProxyApp.StartAsync(_upstream, r => r.WithCache().WithCompression());
+
+    private void Answer(string body, string type, string tag = "\"1\"") => _upstream.Answer = _ =>
+    {
+        var response = new HttpResponseMessage { Content = new StringContent(body), Headers = { ETag = new(tag), CacheControl = new() { MaxAge = TimeSpan.FromSeconds(60) } } };
+        response.Content.Headers.ContentType = new(type);
+        return response;
+    };
+
+    private static async Task<HttpResponseMessage> GetAsync(ProxyApp app, string coding, Action<HttpRequestMessage>? configure = null)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+        request.Headers.TryAddWithoutValidation("Accept-Encoding", coding);
+        configure?.Invoke(request);
+        return await app.Client.SendAsync(request);
+    }
+
+    private static async Task<string> DecodeAsync(HttpResponseMessage response, string coding)
+    {
+        Assert.Equal(coding == "identity" ? [] : [coding], response.Content.Headers.ContentEncoding);
+        var body = await response.Content.ReadAsStreamAsync();
+        await using Stream decoded = coding switch
+        {
+            "br" => new BrotliStream(body, CompressionMode.Decompress),
+            "gzip" => new GZipStream(body, CompressionMode.Decompress),
+            _ => body,
+        };
+        return await new StreamReader(decoded).ReadToEndAsync();
+    }
+}
