@@ -90,13 +90,17 @@ internal sealed class DiskFolder : IDisposable
         {
             try
             {
+                if (tries > 0)
+                {
+                    var folder = Path.GetDirectoryName(path)!;
+                    PrivateFolder.Create(Path.GetDirectoryName(folder)!); // with its parents, .NET gives those the usual mode
+                    PrivateFolder.Create(folder);
+                }
                 return new(path, options);
             }
-            catch (DirectoryNotFoundException) when (tries < 3) // purged as soon as it was made
+            catch (IOException e) when (tries < 4 && (tries > 0 || e is DirectoryNotFoundException or FileNotFoundException))
             {
-                var folder = Path.GetDirectoryName(path)!;
-                PrivateFolder.Create(Path.GetDirectoryName(folder)!); // with its parents, .NET gives those the usual mode
-                PrivateFolder.Create(folder);
+                // Once, unless everything is purged at the same time: what .NET says then is not always that a folder is missing.
             }
         }
     }
