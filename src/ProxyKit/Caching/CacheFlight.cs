@@ -112,16 +112,18 @@ internal sealed class CacheFlight : IDisposable
         var accelExpires = _context.GetProxyContext()?.AccelExpires;
         if (response.StatusCode == StatusCodes.Status304NotModified && _validating is { } validated)
         {
-            var head = _context.Features.Get<CodedSource>() is { Head: { } source } ? Like(validated.Head, source)
-                : CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Config);
-            // What may not be stored any more answers once; what the 304 does not belong to is asked for anew, without conditions (RFC 9111 §4.3.4).
-            if (head is null or { IsInvalid: true })
+            var updated = _context.Features.Get<CodedSource>() is { Head: { } source } ? new UpdatedHead(Like(validated.Head, source), source.IsInvalid ? CacheRefusal.Private : CacheRefusal.None)
+                : CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Policy);
+            // What may not be stored answers once, and nothing of it stays; what the 304 does not belong to is asked for anew, without conditions (RFC 9111 §4.3.4).
+            if (updated is null)
                 await _stage.Store.RemoveAsync(Key, validated, CancellationToken.None);
-            else if (!IsOutdated)
-                await _stage.Store.UpdateAsync(Key, validated, head, CancellationToken.None);
-            _answer.SetResult(head is null
-                ? new(FlightResult.Replaced, _response)
-                : new(FlightResult.Validated, _response) { Updated = new ValidatedResponse(head, validated) });
+            else if (updated is { Refusal: CacheRefusal.None } valid && !IsOutdated)
+                await _stage.Store.UpdateAsync(Key, validated, valid.Head, CancellationToken.None);
+            else if (updated is { Refusal: not CacheRefusal.None, LeavesStored: false })
+                await _stage.Store.UpdateAsync(Key, validated, validated.Head with { IsInvalid = true }, CancellationToken.None);
+            _answer.SetResult(updated is { } found
+                ? new(FlightResult.Validated, _response) { Updated = new ValidatedResponse(found.Head with { IsInvalid = found.Refusal != CacheRefusal.None }, validated), Refusal = found.Refusal }
+                : new(FlightResult.Replaced, _response));
             return;
         }
         if (Stale is { } stale && IsFailure(response.StatusCode) && CacheUses.MayServeOnError(stale.Head, CacheUses.Age(stale.Head, now), _directives, _stage.Config))
@@ -170,7 +172,7 @@ internal sealed class CacheFlight : IDisposable
     // What was compressed, of what the stage below could store. The rest has nothing to be kept a second time.
     private StorePlan PlanCoded()
     {
-        if (_context.Features.Get<CodedSource>() is not { Head: { RangeStart: null } source } || _context.Response.Headers.ContentEncoding != _stage.Coding)
+        if (_context.Features.Get<CodedSource>() is not { Head: { RangeStart: null, IsInvalid: false } source } || _context.Response.Headers.ContentEncoding != _stage.Coding)
             return new(null, CacheRefusal.Bypass);
         return new(Like(source with { Headers = StoredHeaders.Of(_context.Response.Headers, [CacheStatusField.Name], isPart: false, source.ResponseTime) }, source), CacheRefusal.None);
     }

@@ -198,6 +198,9 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             }
             switch (answer.Result)
             {
+                case FlightResult.Validated when answer.Refusal != CacheRefusal.None:
+                    _isAlone = true; // the answer is for the one who asked first
+                    return false;
                 case FlightResult.Validated when CacheSelection.Matches(answer.Updated!.Head.Vary, context.Request):
                     return await TryDeliverAsync(answer.Updated!, CacheUses.Age(answer.Updated!.Head, Services.Time.GetUtcNow()), CacheResult.Revalidated);
                 case FlightResult.Stored when !CacheSelection.Matches(answer.Head!.Vary, context.Request):

@@ -133,11 +133,11 @@ internal sealed class CacheStage
             return;
         var now = Services.Time.GetUtcNow();
         var updated = response.ContentLength is { } length && length != stored.Length ? null
-            : CacheValidation.Update(head, context.Request, response, context.GetProxyContext()?.AccelExpires, now, now, Config);
-        if (updated is { IsInvalid: true })
-            await Store.RemoveAsync(key, stored, CancellationToken.None); // it says that it may not be stored
-        else
-            await Store.UpdateAsync(key, stored, updated ?? head with { IsInvalid = true }, CancellationToken.None);
+            : CacheValidation.Update(head, context.Request, response, context.GetProxyContext()?.AccelExpires, now, now, Policy);
+        if (updated is { Refusal: CacheRefusal.None } valid)
+            await Store.UpdateAsync(key, stored, valid.Head, CancellationToken.None);
+        else if (updated is not { LeavesStored: true })
+            await Store.UpdateAsync(key, stored, head with { IsInvalid = true }, CancellationToken.None);
     }
 
     // RFC 9111 §3: only what is understood. A GET with a body means what its origin says it means.

@@ -38,15 +38,9 @@ internal static class CacheValidation
 
     /// <summary>
     /// The stored response, updated with a 304's fields (RFC 9111 §3.2), its freshness computed anew as for a response with the merged fields. Null if the 304 does not belong to it: its
-    /// strong validator is another one. Marked as invalid if the merged response may not be stored any more: it answers this request, and has to be
-    /// removed. <paramref name="notModified"/> may be the answer to a HEAD, too (§4.3.5).
+    /// validator is another one. <paramref name="notModified"/> may be the answer to a HEAD, too (§4.3.5).
     /// </summary>
-    public static CachedResponseHead? Update(
-        CachedResponseHead stored, HttpRequest request, HttpResponse notModified, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime, CacheConfig config) =>
-        Update(stored, request, notModified, accelExpires, requestTime, responseTime, new ResponsePolicy(config));
-
-    /// <inheritdoc cref="Update(CachedResponseHead, HttpRequest, HttpResponse, string?, DateTimeOffset, DateTimeOffset, CacheConfig)"/>
-    public static CachedResponseHead? Update(
+    public static UpdatedHead? Update(
         CachedResponseHead stored, HttpRequest request, HttpResponse notModified, string? accelExpires, DateTimeOffset requestTime, DateTimeOffset responseTime, ResponsePolicy policy)
     {
         if (!BelongsTo(stored, notModified))
@@ -63,7 +57,7 @@ internal static class CacheValidation
         CacheFreshness freshness = default;
         if (refusal == CacheRefusal.None)
             refusal = policy.FindFreshness(stored.StatusCode, merged, Validators.HasAny(headers), instructions, requestTime, responseTime, out freshness);
-        return stored with
+        var head = stored with
         {
             Headers = headers,
             Vary = merged.Vary == StoredHeaders.Get(stored, HeaderNames.Vary) ? stored.Vary : CacheSelection.Vary(merged.Vary, merged.ContentEncoding, request),
@@ -71,8 +65,9 @@ internal static class CacheValidation
             ResponseTime = responseTime,
             Freshness = freshness,
             Tags = own.Tags.Count > 0 ? own.Tags : stored.Tags,
-            IsInvalid = refusal != CacheRefusal.None,
+            IsInvalid = false,
         };
+        return new(head, refusal);
     }
 
     /// <summary>What the client's own conditions make of the stored response: null (send it) or 304. The method is GET or HEAD.</summary>
@@ -114,4 +109,13 @@ internal static class CacheValidation
         return response.StatusCode == StatusCodes.Status304NotModified || response.Headers.LastModified is not { Count: > 0 } modified ||
             StoredHeaders.Get(stored, HeaderNames.LastModified) is not { Count: > 0 } storedModified || modified == storedModified;
     }
+}
+
+/// <summary>A stored response with the fields of its validation.</summary>
+/// <param name="Head">What answers the request that has validated it.</param>
+/// <param name="Refusal">Why it is for nobody else, and must not be stored so; <see cref="CacheRefusal.None"/> where it may.</param>
+internal readonly record struct UpdatedHead(CachedResponseHead Head, CacheRefusal Refusal)
+{
+    /// <summary>Whether what is stored stays as it was: that it may not be stored is up to the request that has validated it, not to the response.</summary>
+    public bool LeavesStored => Refusal is CacheRefusal.Authorization or CacheRefusal.RequestNoStore;
 }

@@ -82,14 +82,46 @@ public class CacheStageTests
         Answer(HttpStatusCode.NotModified, null, ("Cache-Control", cacheControl), ("ETag", "\"1\""), ("X-User", "a"));
 
         using var validated = await app.Client.GetAsync("/");
-        Answer("new", ("Cache-Control", "max-age=60"));
+        Answer(HttpStatusCode.NotModified, null, ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
         using var next = await app.Client.GetAsync("/");
 
         Assert.Equal("hello", await validated.Content.ReadAsStringAsync());
         Assert.Equal("a", validated.Headers.GetValues("X-User").Single());
-        Assert.Equal("new", await next.Content.ReadAsStringAsync());
+        Assert.Equal("hello", await next.Content.ReadAsStringAsync());
         Assert.False(next.Headers.Contains("X-User"));
-        Assert.Null(_upstream.Last["If-None-Match"]);
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_304_that_is_for_one_client_answers_no_other_that_waits_for_it()
+    {
+        Answer("hello", ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        await using var app = await StartAsync();
+        await app.Client.GetStringAsync("/");
+        app.Time.Advance(TimeSpan.FromSeconds(61));
+        var isAsked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var mayAnswer = new SemaphoreSlim(0);
+        var count = 0;
+        _upstream.Answer = request =>
+        {
+            var user = Interlocked.Increment(ref count);
+            isAsked.TrySetResult();
+            mayAnswer.Wait();
+            var response = Response("hello", ("Cache-Control", "private"), ("ETag", "\"1\""), ("X-User", $"{user}"));
+            if (request.Headers.IfNoneMatch.Count > 0)
+                (response.StatusCode, response.Content) = (HttpStatusCode.NotModified, new ByteArrayContent([]));
+            return response;
+        };
+
+        var first = app.Client.GetAsync("/");
+        await isAsked.Task;
+        var second = app.Client.GetAsync("/");
+        mayAnswer.Release(2);
+
+        using var one = await first;
+        using var two = await second;
+        Assert.Equal(("1", "2"), (one.Headers.GetValues("X-User").Single(), two.Headers.GetValues("X-User").Single()));
+        Assert.Equal(("hello", "hello"), (await one.Content.ReadAsStringAsync(), await two.Content.ReadAsStringAsync()));
     }
 
     [Fact]

@@ -51,7 +51,7 @@ public class GarbageTests
             AssertSane(head);
             Ask(exchange, head, directives, random);
             exchange.WithStatus(304);
-            if (CacheValidation.Update(head, exchange.Request, exchange.Response, exchange.AccelExpires, exchange.RequestTime, exchange.ResponseTime, config) is { } updated)
+            if (CacheValidation.Update(head, exchange.Request, exchange.Response, exchange.AccelExpires, exchange.RequestTime, exchange.ResponseTime, new ResponsePolicy(config)) is { Head: var updated })
             {
                 AssertSane(updated);
                 Ask(exchange, updated, directives, random);

@@ -130,14 +130,24 @@ public class ValidationTests
     }
 
     [Theory]
-    [InlineData("no-store")]
-    [InlineData("private, max-age=60")]
-    public void A_304_that_forbids_to_store_answers_once(string cacheControl)
+    [InlineData("no-store", CacheRefusal.ResponseNoStore)]
+    [InlineData("private, max-age=60", CacheRefusal.Private)]
+    public void A_304_that_forbids_to_store_answers_once(string cacheControl, CacheRefusal refusal)
     {
-        var head = Updated([("Cache-Control", "max-age=60")], [("Cache-Control", cacheControl)])!;
+        var updated = Revalidate(Stored(("Cache-Control", "max-age=60")), NotModified(("Cache-Control", cacheControl)))!.Value;
 
-        Assert.True(head.IsInvalid);
-        Assert.Equal(cacheControl, Field(head, "Cache-Control"));
+        Assert.Equal((refusal, false), (updated.Refusal, updated.LeavesStored));
+        Assert.Equal(cacheControl, Field(updated.Head, "Cache-Control"));
+    }
+
+    [Fact]
+    public void A_304_to_a_request_with_credentials_answers_once_and_leaves_what_is_stored()
+    {
+        var updated = Revalidate(Stored(("Cache-Control", "max-age=60")), NotModified(("X-User", "a")).Asked(("Authorization", "Basic x")))!.Value;
+
+        Assert.Equal((CacheRefusal.Authorization, true), (updated.Refusal, updated.LeavesStored));
+        Assert.Equal("a", Field(updated.Head, "X-User"));
+        Assert.Equal(CacheRefusal.None, Revalidate(Stored(("Cache-Control", "s-maxage=60")), NotModified().Asked(("Authorization", "Basic x")))!.Value.Refusal);
     }
 
     [Fact]
@@ -170,7 +180,7 @@ public class ValidationTests
 
         Assert.Equal(stored.Vary, Update(stored, NotModified(("Vary", "Foo")).Asked(("Foo", "9")))!.Vary);
         Assert.Equal([new("bar", "2")], (IEnumerable<KeyValuePair<string, string?>>)Update(stored, NotModified(("Vary", "Bar")).Asked(("Bar", "2")))!.Vary);
-        Assert.True(Update(stored, NotModified(("Vary", "*")))!.IsInvalid);
+        Assert.Equal(CacheRefusal.VaryStar, Revalidate(stored, NotModified(("Vary", "*")))!.Value.Refusal);
     }
 
     [Fact]
@@ -194,6 +204,8 @@ public class ValidationTests
 
     private static CachedResponseHead? Updated((string, StringValues)[] stored, (string, StringValues)[] notModified) => Update(Stored(stored), NotModified(notModified));
 
-    private static CachedResponseHead? Update(CachedResponseHead stored, Exchange exchange) =>
-        CacheValidation.Update(stored, exchange.Request, exchange.Response, exchange.AccelExpires, exchange.RequestTime, exchange.ResponseTime, exchange.Config);
+    private static CachedResponseHead? Update(CachedResponseHead stored, Exchange exchange) => Revalidate(stored, exchange)?.Head;
+
+    private static UpdatedHead? Revalidate(CachedResponseHead stored, Exchange exchange) =>
+        CacheValidation.Update(stored, exchange.Request, exchange.Response, exchange.AccelExpires, exchange.RequestTime, exchange.ResponseTime, new ResponsePolicy(exchange.Config));
 }
