@@ -1,6 +1,8 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Buffering;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Compression;
 
@@ -47,11 +49,8 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
     public bool IsRecoding => IsTakenByEncoder();
 
     /// <summary>Everything has been written: so is the end.</summary>
-    /// <param name="isWhole">Whether that is the whole body; otherwise it has been aborted, or is replaced by an answer without one.</param>
-    public async ValueTask FinishAsync(bool isWhole = true)
+    public async ValueTask FinishAsync()
     {
-        if (!isWhole)
-            return;
         if (_way == Way.Undecided)
             Decide(isEmpty: !HttpMethods.IsHead(context.Request.Method));
         if (_way != Way.Encoded || _isFinished)
@@ -60,13 +59,17 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
         {
             Encode();
             if (_length is { } length && BytesIn < length)
-                throw new InvalidOperationException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"The response's body ended after {BytesIn} of {length} bytes."));
+                throw new InvalidOperationException(string.Create(CultureInfo.InvariantCulture, $"The response's body ended after {BytesIn} of {length} bytes."));
             Finish();
             await inner.Writer.FlushAsync(context.RequestAborted);
         }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            Forwarder.Abort(context, ProxyError.ClientAborted);
+        }
         catch
         {
-            Forwarding.Forwarder.Abort(context, ProxyError.ResponseBodyClient);
+            Forwarder.Abort(context, ProxyError.ResponseBodyClient);
             throw;
         }
     }

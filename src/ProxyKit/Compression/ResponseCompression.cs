@@ -69,11 +69,10 @@ internal sealed class ResponseCompression
             await next(context);
             // What broke off must not look like a whole one.
             isWhole = context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted };
+            if (isWhole && decoded is not null)
+                isWhole = await TryFinishAsync(decoded, context);
             if (isWhole)
-            {
-                isWhole = decoded is null || await TryFinishAsync(decoded, context);
-                await body.FinishAsync(isWhole);
-            }
+                await body.FinishAsync();
         }
         finally
         {

@@ -20,7 +20,8 @@ public class NginxUpstreamTests(NginxServer nginx) : IClassFixture<NginxServer>
         using var gzip = await GetAsync(http, "gzip");
         using var brotli = await GetAsync(http, "br");
 
-        Assert.Equal(("gzip", "br"), (gzip.Content.Headers.ContentEncoding.Single(), brotli.Content.Headers.ContentEncoding.Single()));
+        Assert.Equal(["gzip"], gzip.Content.Headers.ContentEncoding);
+        Assert.Equal(["br"], brotli.Content.Headers.ContentEncoding);
         Assert.True(gzip.Headers.ETag!.IsWeak); // nginx' own doing
         Assert.EndsWith("-br\"", brotli.Headers.ETag!.ToString(), StringComparison.Ordinal);
         await using var body = new BrotliStream(await brotli.Content.ReadAsStreamAsync(), CompressionMode.Decompress);
