@@ -32,7 +32,9 @@ internal sealed class CacheStages
     {
         // Ranges are of what is not compressed: they need no compressing first.
         var coding = _compression is not null && context.Request.Headers.Range.Count == 0 ? _compression.Choose(context.Request) : null;
-        return (coding is null ? _plain : _coded[coding]).InvokeAsync(context);
+        if (coding is not null)
+            return _coded[coding].InvokeAsync(context);
+        return _compression is { Decodes: true } ? _compression.InvokeAsync(context, _plain.InvokeAsync) : _plain.InvokeAsync(context);
     }
 }
 

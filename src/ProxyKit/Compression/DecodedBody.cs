@@ -103,7 +103,7 @@ internal sealed partial class DecodedBody(HttpContext context, IHttpResponseBody
             || stage.Find(coding) is not { } decode)
             return;
         ContentFields.Vary(headers);
-        if (stage.IsAccepted(context.Request, coding))
+        if (ResponseDecompression.IsAccepted(context.Request, coding))
             return;
         (_coding, _decode) = (coding, decode);
         ContentFields.DropDigests(headers);

@@ -30,6 +30,9 @@ internal sealed class ResponseCompression
         _levels = [.. _codings.Select(coding => config.Levels.TryGetValue(coding.Name, out var level) ? int.Parse(level, CultureInfo.InvariantCulture) : coding.DefaultLevel)];
     }
 
+    /// <summary>Whether what the upstream has compressed unasked is decoded for who does not accept it.</summary>
+    public bool Decodes => _decompression is not null;
+
     /// <summary>The names of the codings.</summary>
     public IEnumerable<string> Codings => _codings.Select(coding => coding.Name);
 

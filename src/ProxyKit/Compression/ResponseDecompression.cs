@@ -23,7 +23,7 @@ internal sealed class ResponseDecompression(CompressionConfig config, Compressio
         return services.Find(coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase) ? ContentCodings.Gzip : coding) is { } known ? known.CreateDecoder : null;
     }
 
-    public bool IsAccepted(HttpRequest request, string coding) =>
+    public static bool IsAccepted(HttpRequest request, string coding) =>
         AcceptEncoding.Quality(request.Headers.AcceptEncoding, coding.Equals("x-gzip", StringComparison.OrdinalIgnoreCase) ? ContentCodings.Gzip : coding) > 0;
 
     /// <summary>Breaks off what becomes too large: a few bytes can be made to stand for terabytes.</summary>
