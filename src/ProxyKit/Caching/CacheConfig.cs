@@ -106,6 +106,12 @@ public sealed record CacheConfig
     /// <summary>How many responses are kept for one resource, told apart by <c>Vary</c>; the oldest make room. 1 to 1000. Default: 32. HAProxy: <c>max-secondary-entries</c>.</summary>
     public int MaxVariants { get; init; } = 32;
 
+    /// <summary>
+    /// Whether the order of languages does not count that <c>Accept-Language</c> gives the same weight, where a response varies by it: <c>en, de</c> and <c>de, en</c> get the same answer. RFC 9110
+    /// §12.5.4 gives the order no meaning, but many servers go by it. Default: false.
+    /// </summary>
+    public bool IgnoreLanguageOrder { get; init; }
+
     /// <summary>How often a resource has to be asked for before it is stored, so that what is asked for once takes no room: 1 to 100. Default: 1. nginx: <c>proxy_cache_min_uses</c>.</summary>
     public int MinUses { get; init; } = 1;
 

@@ -40,6 +40,7 @@ public sealed class CacheOptions
         MaxEntrySize = now.MaxEntrySize;
         MaxVariants = now.MaxVariants;
         MinUses = now.MinUses;
+        IgnoreLanguageOrder = now.IgnoreLanguageOrder;
         CheckContentType = now.CheckContentType;
         TagField = now.TagField;
         CacheStatus = now.CacheStatus;
@@ -117,6 +118,9 @@ public sealed class CacheOptions
     /// <inheritdoc cref="CacheConfig.MinUses"/>
     public int MinUses { get; set; }
 
+    /// <inheritdoc cref="CacheConfig.IgnoreLanguageOrder"/>
+    public bool IgnoreLanguageOrder { get; set; }
+
     /// <inheritdoc cref="CacheConfig.CheckContentType"/>
     public bool CheckContentType { get; set; }
 
@@ -151,6 +155,7 @@ public sealed class CacheOptions
         MaxEntrySize = MaxEntrySize,
         MaxVariants = MaxVariants,
         MinUses = MinUses,
+        IgnoreLanguageOrder = IgnoreLanguageOrder,
         CheckContentType = CheckContentType,
         TagField = TagField,
         CacheStatus = CacheStatus,

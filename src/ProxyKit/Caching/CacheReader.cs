@@ -33,6 +33,7 @@ internal static class CacheReader
             MaxEntrySize = cache.Long("MaxEntrySize") ?? defaults.MaxEntrySize,
             MaxVariants = cache.Int("MaxVariants") ?? defaults.MaxVariants,
             MinUses = cache.Int("MinUses") ?? defaults.MinUses,
+            IgnoreLanguageOrder = cache.Bool("IgnoreLanguageOrder") ?? defaults.IgnoreLanguageOrder,
             CheckContentType = cache.Bool("CheckContentType") ?? defaults.CheckContentType,
             TagField = cache.Text("TagField") ?? defaults.TagField,
             CacheStatus = cache.Bool("CacheStatus") ?? defaults.CacheStatus,

@@ -47,12 +47,13 @@ internal static class CacheSelection
     }
 
     /// <summary>The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted.</summary>
-    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, HttpRequest request) => Vary(vary, default, request);
+    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, HttpRequest request) => Vary(vary, default, request, ignoresLanguageOrder: false);
 
     /// <summary>
     /// The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted. <paramref name="contentEncoding"/>: the response's.
+    /// <paramref name="ignoresLanguageOrder"/>: <see cref="CacheConfig.IgnoreLanguageOrder"/>.
     /// </summary>
-    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, StringValues contentEncoding, HttpRequest request)
+    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, StringValues contentEncoding, HttpRequest request, bool ignoresLanguageOrder)
     {
         if (vary.Count == 0)
             return [];
@@ -61,7 +62,7 @@ internal static class CacheSelection
         {
             var name = member.ToString().ToLowerInvariant();
             if (!values.ContainsKey(name))
-                values.Add(name, VaryValues.Normalize(name, request.Headers[name], contentEncoding));
+                values.Add(name, VaryValues.Normalize(name, request.Headers[name], contentEncoding, ignoresLanguageOrder));
         }
         return [.. values];
     }

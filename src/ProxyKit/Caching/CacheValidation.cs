@@ -60,7 +60,7 @@ internal static class CacheValidation
         var head = stored with
         {
             Headers = headers,
-            Vary = merged.Vary == StoredHeaders.Get(stored, HeaderNames.Vary) ? stored.Vary : CacheSelection.Vary(merged.Vary, merged.ContentEncoding, request),
+            Vary = merged.Vary == StoredHeaders.Get(stored, HeaderNames.Vary) ? stored.Vary : CacheSelection.Vary(merged.Vary, merged.ContentEncoding, request, policy.Config.IgnoreLanguageOrder),
             RequestTime = requestTime,
             ResponseTime = responseTime,
             Freshness = freshness,

@@ -50,7 +50,7 @@ internal sealed class ResponsePolicy(CacheConfig config)
         {
             StatusCode = status,
             Headers = stored,
-            Vary = CacheSelection.Vary(headers.Vary, headers.ContentEncoding, request),
+            Vary = CacheSelection.Vary(headers.Vary, headers.ContentEncoding, request, config.IgnoreLanguageOrder),
             RequestTime = requestTime,
             ResponseTime = responseTime,
             Freshness = freshness,

@@ -12,13 +12,13 @@ internal static class VaryValues
     /// The value of a field whose name is in lower case; null if it is absent. <paramref name="contentEncoding"/>: the response's. One without coding is for those who say nothing of codings and for
     /// those who want none alike; one with a coding, where nobody asked for it, is not.
     /// </summary>
-    public static string? Normalize(string name, StringValues lines, StringValues contentEncoding)
+    public static string? Normalize(string name, StringValues lines, StringValues contentEncoding, bool ignoresLanguageOrder)
     {
         if (name == AcceptEncodingName)
             return lines.Count == 0 && AcceptEncoding.IsEncoded(contentEncoding) ? null : AcceptEncoding.Normalize(lines);
         if (lines.Count == 0)
             return null;
-        return name == AcceptLanguageName ? AcceptLanguage.Normalize(lines) : Join(lines);
+        return name == AcceptLanguageName ? AcceptLanguage.Normalize(lines, ignoresLanguageOrder) : Join(lines);
     }
 
     /// <summary>Whether a request's lines have that value.</summary>
@@ -31,7 +31,7 @@ internal static class VaryValues
         if (lines.Count == 0)
             return false;
         if (name == AcceptLanguageName)
-            return AcceptLanguage.Normalize(lines) == value;
+            return AcceptLanguage.Normalize(lines, AcceptLanguage.IgnoresOrder(value)) == value;
         return (lines.Count == 1 && lines[0] == value && IsPlain(value)) || Join(lines) == value;
     }
 

@@ -122,6 +122,20 @@ public class VaryTests
         Assert.Null(CacheSelection.Select([stored], Request($"Accept-Language: {acceptLanguage}; Foo: 2".Replace(";q", "@q"))));
     }
 
+    [Theory]
+    [InlineData("en, de", "de, en", true)]
+    [InlineData("en, de", "DE,en;q=1", true)]
+    [InlineData("en, de, fr;q=0.5, it;q=0.5", "it;q=0.5, de, fr;q=0.5, en", true)]
+    [InlineData("en, de", "de, en;q=0.5", false)]
+    [InlineData("en, de", "en", false)]
+    [InlineData("de;q=x, en", "en, de;q=x", false)]
+    public void The_order_of_languages_of_the_same_weight_does_not_count_where_that_is_asked_for(string stored, string request, bool isSelected)
+    {
+        var head = Answer("Accept-Language", $"Accept-Language: {stored}").With(new() { IgnoreLanguageOrder = true }).Head();
+
+        Assert.Equal(isSelected, CacheSelection.Matches(head.Vary, Request($"Accept-Language: {request}")));
+    }
+
     [Fact]
     public void The_newest_whole_response_is_selected_before_any_part()
     {
