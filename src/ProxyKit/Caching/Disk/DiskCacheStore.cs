@@ -394,7 +394,7 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
             var (temp, path) = (folder.WriteTemp(entry, file.AsSpan(0, length)), folder.HeadPath(entry));
             try
             {
-                // Removed first: ext4 writes a file to the disk at once when it is renamed over another, which takes ten times as long. After a crash here there is none.
+                // Removed first: ext4 writes a file to the disk at once when it is renamed over another, which takes longer. After a crash here there is none.
                 DiskFolder.TryDelete(path);
                 Place(temp, path);
             }
