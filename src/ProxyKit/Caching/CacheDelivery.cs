@@ -82,8 +82,9 @@ internal sealed class CacheDelivery(CacheStage stage)
                 await plan.Parts.WriteAsync(target, reader.CopyToAsync, context.RequestAborted);
             else
                 await reader.CopyToAsync(target, plan.Offset, plan.Length, context.RequestAborted);
-            if (plan.Length == long.MaxValue)
-                reader.ThrowIfFailed();
+            // Who has all of it, and asks again, finds it stored. Who wanted a part need not wait for the rest.
+            if (plan.Length == long.MaxValue || plan.Offset + plan.Length == announced)
+                await reader.EndAsync(context.RequestAborted);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {

@@ -171,6 +171,23 @@ internal sealed class CacheFill
             }
         }
 
+        /// <summary>Waits until the writer is done: what is stored can be found then. Throws if the body has broken off.</summary>
+        public async ValueTask EndAsync(CancellationToken cancellationToken)
+        {
+            while (true)
+            {
+                Task moved;
+                lock (fill._lock)
+                {
+                    if (fill._isEnded)
+                        break;
+                    moved = fill._moved.Task;
+                }
+                await moved.WaitAsync(cancellationToken);
+            }
+            ThrowIfFailed();
+        }
+
         /// <summary>Throws if the body has broken off.</summary>
         public void ThrowIfFailed()
         {
