@@ -99,7 +99,14 @@ internal sealed class CacheFill
     }
 
     /// <summary>The writer lets go.</summary>
-    public ValueTask ReleaseAsync() => Interlocked.Decrement(ref _holders) == 0 && _writer is not null ? _writer.DisposeAsync() : default;
+    public ValueTask ReleaseAsync()
+    {
+        // Under the lock: nobody begins to read what is just being freed.
+        bool isLast;
+        lock (_lock)
+            isLast = --_holders == 0;
+        return isLast && _writer is not null ? _writer.DisposeAsync() : default;
+    }
 
     private void BeginRelay()
     {

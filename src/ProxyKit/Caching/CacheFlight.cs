@@ -13,6 +13,8 @@ internal sealed class CacheFlight : IDisposable
     // What an answer that nobody is to see may say before it is broken off.
     private const int MaxDiscarded = 64 * 1024;
 
+    private static readonly string[] s_ofCompression = ["Content-Encoding", "ETag", "Vary"];
+
     private readonly CacheStage _stage;
     private readonly TaskCompletionSource<FlightAnswer> _answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CacheResponseFeature _response;
@@ -26,7 +28,9 @@ internal sealed class CacheFlight : IDisposable
     private long? _partLength;
     private long _discarded;
     private int _clients;
+    private volatile bool _hadClients; // or it is one of the background's
     private bool _isEnded;
+    private bool _isAlone; // goes on though all its clients have left
 
     /// <summary>Takes what it needs of the client's request, which may end before this does.</summary>
     public CacheFlight(CacheStage stage, HttpContext client, ProxyContext? proxy, string key, CachedResponse? stored, CacheDirectives directives)
@@ -66,9 +70,6 @@ internal sealed class CacheFlight : IDisposable
     /// <summary>What became of the request, as soon as the answer's header section is there.</summary>
     public Task<FlightAnswer> Answer => _answer.Task;
 
-    /// <summary>Whether it goes on though all its clients have left.</summary>
-    public bool IsAlone { get; set; }
-
     /// <summary>Begins, on the thread pool: the client's request is not its own.</summary>
     public void Start()
     {
@@ -79,21 +80,42 @@ internal sealed class CacheFlight : IDisposable
     /// <summary>It does not begin.</summary>
     public void Dispose() => _response.Dispose();
 
+    /// <summary>It does not begin, though others may wait for it already: they look at the store again.</summary>
+    public void GiveUp()
+    {
+        _stage.Services.Forget(this);
+        _answer.TrySetResult(new(FlightResult.Replaced, _response));
+        Dispose();
+    }
+
     /// <summary>A client waits for the answer.</summary>
-    public void Join() => Interlocked.Increment(ref _clients);
+    public void Join()
+    {
+        _hadClients = true;
+        Interlocked.Increment(ref _clients);
+    }
 
     /// <summary>A client waits no more, or reads no more.</summary>
     public void Leave()
     {
-        if (Interlocked.Decrement(ref _clients) > 0 || (_response.HasStarted && _fill is null) || (_fill is not null && _fill.Length == _context.Response.ContentLength))
-            return;
-        if ((_fill is null || _fill.IsStored) && _stage.Config.FinishWithoutClient && _stage.Services.TryGoOnAlone(this))
-            return;
-        _stage.Services.Forget(this); // before it dies: who comes now asks anew
+        // Without a body to be had, or with all of it, there is nothing to spare the upstream.
+        if (Interlocked.Decrement(ref _clients) == 0 && !(Answer.IsCompleted && _fill is null) && !(_fill is not null && _fill.Length == _context.Response.ContentLength))
+            Abandon();
+    }
+
+    private void Abandon()
+    {
         lock (_response)
         {
-            if (!_isEnded)
-                _response.Abort();
+            if (_isEnded || _isAlone)
+                return;
+            if ((_fill is null || _fill.IsStored) && _stage.Config.FinishWithoutClient && _stage.Services.TryGoOnAlone())
+            {
+                _isAlone = true;
+                return;
+            }
+            _stage.Services.Forget(this); // before it dies: who comes now asks anew
+            _response.Abort();
         }
     }
 
@@ -133,9 +155,10 @@ internal sealed class CacheFlight : IDisposable
         }
         var (plan, writer) = await OpenAsync(_stage.Coding is null ? Plan(accelExpires, now) : PlanCoded());
         _writer = writer;
-        if (writer is null)
+        // An error passes; and what a range gets says nothing of what all others would.
+        if (writer is null && response.StatusCode < 500 && request.Headers.Range.Count == 0)
             _stage.RememberUncacheable(Key, plan.Refusal);
-        if (writer is null && Stale is not null && response.StatusCode < 400)
+        if (writer is null && Stale is not null && response.StatusCode < 400 && request.Headers.Range.Count == 0)
             await _stage.Store.RemoveAsync(Key, Stale, CancellationToken.None); // what is stored is not what the upstream answers with any more
         _fill = new(writer, _stage.Config.MaxEntrySize);
         _answer.SetResult(new(writer is null ? FlightResult.Passed : FlightResult.Stored, _response)
@@ -145,6 +168,8 @@ internal sealed class CacheFlight : IDisposable
             Fill = _fill,
             First = _fill.TryRead(),
         });
+        if (_hadClients && Volatile.Read(ref _clients) == 0)
+            Abandon(); // they left while the store was asked
     }
 
     /// <summary>Called with what comes of the body.</summary>
@@ -174,7 +199,15 @@ internal sealed class CacheFlight : IDisposable
     {
         if (_context.Features.Get<CodedSource>() is not { Head: { RangeStart: null, IsInvalid: false } source } || _context.Response.Headers.ContentEncoding != _stage.Coding)
             return new(null, CacheRefusal.Bypass);
-        return new(Like(source with { Headers = StoredHeaders.Of(_context.Response.Headers, [CacheStatusField.Name], isPart: false, source.ResponseTime) }, source), CacheRefusal.None);
+        // What the stage below has not stored (a cookie, what is private) is the first client's; compression's own fields are new.
+        var headers = _context.Response.Headers;
+        var excluded = new List<string> { CacheStatusField.Name };
+        foreach (var (name, _) in headers)
+        {
+            if (StoredHeaders.Get(source, name).Count == 0 && !s_ofCompression.Contains(name, StringComparer.OrdinalIgnoreCase))
+                excluded.Add(name);
+        }
+        return new(Like(source with { Headers = StoredHeaders.Of(headers, excluded, isPart: false, source.ResponseTime) }, source), CacheRefusal.None);
     }
 
     private static CachedResponseHead Like(CachedResponseHead coded, CachedResponseHead source) =>
@@ -191,8 +224,11 @@ internal sealed class CacheFlight : IDisposable
             services.NoVarySearch.Learn(withoutQuery, rule);
             Key = _stage.KeyOf(_context, rule.Normalize(_context.Request.QueryString.Value ?? "")) ?? Key;
         }
+        // By URL it is found under its own, and under the one that it was asked by.
         if (CacheInvalidation.UrlOf(Key) is var url && url.Length < Key.Length)
             head = head with { Tags = [.. head.Tags, CacheServices.UrlTag(url)] };
+        if (_stage.KeyOf(_context, _context.Request.QueryString.Value ?? "") is { } asked && CacheInvalidation.UrlOf(asked) is var other && other != url)
+            head = head with { Tags = [.. head.Tags, CacheServices.UrlTag(other)] };
         var length = _context.Response.ContentLength;
         if (_stage.Refuses(_context))
             return (new(null, CacheRefusal.NoStoreCondition), null);
@@ -246,7 +282,7 @@ internal sealed class CacheFlight : IDisposable
         }
         finally
         {
-            _stage.Services.Ended(this);
+            _stage.Services.Forget(this);
             if (_fill is not null)
             {
                 _fill.End(failure);
@@ -256,6 +292,8 @@ internal sealed class CacheFlight : IDisposable
             lock (_response)
             {
                 _isEnded = true;
+                if (_isAlone)
+                    _stage.Services.EndedAlone();
                 _response.Dispose();
             }
         }

@@ -49,7 +49,7 @@ internal sealed class CacheKey(string zone, CacheKeyConfig config, PathForwardin
     }
 
     /// <summary>How the keys of a URL begin: all that this says of the URL alone.</summary>
-    public string OfUrl(Uri url)
+    public string OfUrl(Uri url, NoVarySearchTable rules)
     {
         // As it is written, as keys have it: Uri itself makes ~ of %7E. What no client could send is what Uri makes of it.
         var text = url.OriginalString;
@@ -59,7 +59,9 @@ internal sealed class CacheKey(string zone, CacheKeyConfig config, PathForwardin
             target = target[..fragment];
         var question = target.IndexOf('?', StringComparison.Ordinal);
         var (path, query) = question < 0 ? (target, "") : (target[..question], target[question..]);
-        return $"{zone}\n{url.Scheme}://{(config.IgnoreHost ? "" : url.Authority)}{path}{(_hasQueryRules ? QueryRules.Apply(query, config) : query)}";
+        var withoutQuery = $"{zone}\n{url.Scheme}://{(config.IgnoreHost ? "" : url.Authority)}{path}";
+        query = (rules.IsEmpty ? null : rules.Normalize(withoutQuery, query)) ?? query;
+        return withoutQuery + (_hasQueryRules ? QueryRules.Apply(query, config) : query);
     }
 
     private static void AppendPart(ref DefaultInterpolatedStringHandler key, string name, string? value)

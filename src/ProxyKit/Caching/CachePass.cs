@@ -6,7 +6,7 @@ namespace ProxyKit.Caching;
 /// What a request that goes past the cache means for what is stored, seen when its response starts: an unsafe method makes it invalid (RFC 9111 §4.4), before the client hears that it has succeeded; the
 /// answer to a HEAD brings it up to date (§4.3.5).
 /// </summary>
-internal sealed class CachePass(CacheStage stage, CacheRefusal refusal)
+internal sealed class CachePass(CacheStage stage, CacheRefusal refusal, bool mayUpdate)
 {
     public async Task StartingAsync(HttpContext context)
     {
@@ -15,7 +15,7 @@ internal sealed class CachePass(CacheStage stage, CacheRefusal refusal)
             return;
         try
         {
-            if (HttpMethods.IsHead(request.Method))
+            if (mayUpdate)
                 await stage.UpdateFromHeadAsync(context);
             else if (!IsSafe(request.Method) && response.StatusCode < 400)
                 await CacheInvalidation.InvalidateAsync(stage.Services, context);

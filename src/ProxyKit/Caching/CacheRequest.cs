@@ -127,11 +127,20 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             return false; // somebody was faster
         }
         // Somebody else's may have ended between the look at the store and the start of this one.
-        if (canShare && await IsStoredByNowAsync(stored))
+        if (canShare)
         {
-            Services.Forget(flight);
-            flight.Dispose();
-            return false;
+            var mustBegin = false;
+            try
+            {
+                mustBegin = !await IsStoredByNowAsync(stored);
+            }
+            finally
+            {
+                if (!mustBegin)
+                    flight.GiveUp();
+            }
+            if (!mustBegin)
+                return false;
         }
         flight.Join();
         flight.Start();
@@ -196,6 +205,12 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
                 _isAlone = true;
                 return false;
             }
+            // What has to be validated at each use may be stored, but answers nobody else: whoever asks may get another answer (RFC 9111 §4, §5.2.2.4).
+            if (answer is { Result: FlightResult.Stored or FlightResult.Validated } && MustValidate((answer.Head ?? answer.Updated?.Head)!))
+            {
+                _isAlone = true;
+                return false;
+            }
             switch (answer.Result)
             {
                 case FlightResult.Validated when answer.Refusal != CacheRefusal.None:
@@ -227,6 +242,8 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             flight.Leave();
         }
     }
+
+    private bool MustValidate(CachedResponseHead head) => CacheUses.Decide(head, CacheUses.Age(head, Services.Time.GetUtcNow()), _directives, stage.Config) == CacheUse.Validate;
 
     private async ValueTask<bool> TryAnswerStaleAsync(CachedResponse stored)
     {

@@ -53,24 +53,16 @@ internal sealed class CacheServices(
             _flights.TryRemove(new(key, flight));
     }
 
-    public void Ended(CacheFlight flight)
+    /// <summary>Whether a flight may go on when its clients have left. Not all may: strangers could have it fetch more than anybody reads.</summary>
+    public bool TryGoOnAlone()
     {
-        Forget(flight);
-        if (flight.IsAlone)
-            Interlocked.Decrement(ref _alone);
+        if (Interlocked.Increment(ref _alone) <= MaxAlone)
+            return true;
+        EndedAlone();
+        return false;
     }
 
-    /// <summary>Whether a flight may go on when its clients have left. Not all may: strangers could have it fetch more than anybody reads.</summary>
-    public bool TryGoOnAlone(CacheFlight flight)
-    {
-        if (Interlocked.Increment(ref _alone) > MaxAlone)
-        {
-            Interlocked.Decrement(ref _alone);
-            return false;
-        }
-        flight.IsAlone = true;
-        return true;
-    }
+    public void EndedAlone() => Interlocked.Decrement(ref _alone);
 
     public bool TryGetUncacheable(ReadOnlySpan<char> key, out CacheRefusal refusal) => _uncacheable.TryGetValue(key, out refusal);
 

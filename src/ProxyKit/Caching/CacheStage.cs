@@ -50,7 +50,7 @@ internal sealed class CacheStage
     public Task InvokeAsync(HttpContext context)
     {
         if (!IsCacheable(context))
-            return PassAsync(context, CacheRefusal.Bypass);
+            return PassAsync(context, CacheRefusal.Bypass, mayUpdate: false);
         var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
         try
         {
@@ -81,14 +81,20 @@ internal sealed class CacheStage
     }
 
     /// <summary>The upstream's answer, whatever it is, without the cache.</summary>
-    public Task PassAsync(HttpContext context, CacheRefusal refusal)
+    public Task PassAsync(HttpContext context, CacheRefusal refusal) => PassAsync(context, refusal, mayUpdate: true);
+
+    // mayUpdate: whether what a HEAD gets says something about what all others would get.
+    private Task PassAsync(HttpContext context, CacheRefusal refusal, bool mayUpdate)
     {
         if (Coding is not null)
             return _next(context); // the stage below is asked, and has its own to tell
         if (context.GetProxyContext() is { } proxy)
             (proxy.CacheResult, proxy.CacheRefusal) = (CacheResult.Bypass, refusal);
         Services.Metrics.Answered(Zone, CacheResult.Bypass);
-        var pass = new CachePass(this, refusal);
+        mayUpdate &= HttpMethods.IsHead(context.Request.Method) && context.Request.Headers.Range.Count == 0 && !Refuses(context);
+        if (mayUpdate && AsksUncompressed)
+            context.Request.Headers.AcceptEncoding = "identity"; // what is stored was asked for so
+        var pass = new CachePass(this, refusal, mayUpdate);
         context.Response.OnStarting(static state => ((CachePass, HttpContext))state is var (pass, context) ? pass.StartingAsync(context) : Task.CompletedTask, (pass, context));
         return _next(context);
     }
@@ -102,6 +108,7 @@ internal sealed class CacheStage
     /// <summary>The key of a request. <paramref name="query"/>: in the place of its own.</summary>
     public string? KeyOf(HttpContext context, string? query)
     {
+        query ??= NormalizedQuery(context);
         var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
         try
         {
@@ -114,7 +121,7 @@ internal sealed class CacheStage
     }
 
     /// <summary>How the keys of a URL begin.</summary>
-    public string UrlKey(Uri url) => _key.OfUrl(url);
+    public string UrlKey(Uri url) => _key.OfUrl(url, Services.NoVarySearch);
 
     /// <summary>Remembers that a response could not be stored, if it is likely that the next cannot either.</summary>
     public void RememberUncacheable(string key, CacheRefusal refusal)
@@ -156,9 +163,9 @@ internal sealed class CacheStage
 
     private bool TryWriteKey(ref DefaultInterpolatedStringHandler key, HttpContext context)
     {
-        if (Services.NoVarySearch.IsEmpty)
-            return _key.TryWrite(ref key, context, query: null, Coding);
-        var query = KeyOf(context, "") is { } withoutQuery ? Services.NoVarySearch.Normalize(withoutQuery, context.Request.QueryString.Value ?? "") : null;
-        return _key.TryWrite(ref key, context, query, Coding);
+        return _key.TryWrite(ref key, context, NormalizedQuery(context), Coding);
     }
+
+    private string? NormalizedQuery(HttpContext context) =>
+        !Services.NoVarySearch.IsEmpty && KeyOf(context, "") is { } withoutQuery ? Services.NoVarySearch.Normalize(withoutQuery, context.Request.QueryString.Value ?? "") : null;
 }

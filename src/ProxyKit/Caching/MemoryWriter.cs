@@ -6,6 +6,7 @@ namespace ProxyKit.Caching;
 internal sealed class MemoryWriter(MemoryCacheStore store, string key, CachedResponseHead head, int maxVariants, long? length) : CacheWriter
 {
     private readonly MemoryBody _body = new();
+    private int _disposed;
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
@@ -26,7 +27,8 @@ internal sealed class MemoryWriter(MemoryCacheStore store, string key, CachedRes
 
     public override ValueTask DisposeAsync()
     {
-        _body.Release();
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            _body.Release();
         return default;
     }
 }

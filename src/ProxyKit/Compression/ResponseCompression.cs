@@ -2,6 +2,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Caching;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Compression;
@@ -71,7 +72,10 @@ internal sealed class ResponseCompression
         {
             await next(context);
             // What broke off must not look like a whole one.
-            isWhole = context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted };
+            // The cache's own request shares its ProxyContext with a client's, who may have left.
+            isWhole = CacheResponseFeature.IsResponseOf(context)
+                ? !context.RequestAborted.IsCancellationRequested
+                : context.Features.Get<ProxyContext>() is not { FailureClass: FailureClass.ResponseStarted };
             if (isWhole && decoded is not null)
                 isWhole = await TryFinishAsync(decoded, context);
             if (isWhole)
@@ -79,6 +83,8 @@ internal sealed class ResponseCompression
         }
         finally
         {
+            if (!isWhole && CacheResponseFeature.IsResponseOf(context))
+                context.Abort(); // without its tail it must not be stored
             if (!isWhole && decoded is not null)
                 await decoded.AbandonAsync();
             body.Dispose();
