@@ -387,6 +387,82 @@ public class CacheStageTests
         Assert.Equal(3, _upstream.Requests.Count);
     }
 
+    [Theory]
+    [InlineData("no-cache")]
+    [InlineData(null)] // nothing but a validator
+    [InlineData("max-age=0")]
+    public async Task What_must_be_validated_answers_nobody_who_merely_waited(string? cacheControl)
+    {
+        var all = new TaskCompletionSource();
+        var count = 0;
+        await using var app = await StartAsync(async _ =>
+        {
+            var number = Interlocked.Increment(ref count);
+            if (number == 1)
+                await all.Task;
+            return Response($"page of user {number}", cacheControl is null ? [("ETag", $"\"{number}\"")] : [("ETag", $"\"{number}\""), ("Cache-Control", cacheControl)]);
+        });
+
+        var users = Enumerable.Range(0, 5).Select(_ => app.Client.GetStringAsync("/me")).ToArray();
+        while (Volatile.Read(ref count) == 0)
+            await Task.Yield();
+        all.SetResult();
+
+        Assert.Equal(5, (await Task.WhenAll(users)).Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_HEAD_that_passes_the_cache_by_changes_nothing_of_it()
+    {
+        Answer("hello", ("Cache-Control", "max-age=60"), ("ETag", "\"1\""));
+        await using var app = await StartAsync(c => c.Bypass.Cookies.Add("session"));
+        await app.Client.GetStringAsync("/");
+        Answer("other", ("Cache-Control", "private"), ("ETag", "\"2\""), ("X-User", "a"));
+
+        foreach (var (name, value) in new[] { ("X-HTTP-Method-Override", "POST"), ("Cookie", "session=1") })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Head, "/");
+            request.Headers.Add(name, value);
+            (await app.Client.SendAsync(request)).Dispose();
+        }
+
+        using var hit = await app.Client.GetAsync("/");
+        Assert.Equal("hello", await hit.Content.ReadAsStringAsync());
+        Assert.False(hit.Headers.Contains("X-User"));
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task An_error_or_a_range_keeps_nobody_from_storing_the_next_answer()
+    {
+        await using var app = await StartAsync();
+        Answer(HttpStatusCode.ServiceUnavailable, "broken");
+        (await app.Client.GetAsync("/a")).Dispose();
+        Answer(HttpStatusCode.RequestedRangeNotSatisfiable, "", ("Cache-Control", "max-age=60"));
+        await GetAsync(app, "/a", ("Range", "bytes=999-"));
+        Answer("x", ("Cache-Control", "max-age=60"));
+
+        Assert.Equal("x", await app.Client.GetStringAsync("/a"));
+        Assert.Equal("x", await app.Client.GetStringAsync("/a"));
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task An_unsafe_request_makes_invalid_what_is_stored_under_another_query_that_means_the_same()
+    {
+        Answer("x", ("Cache-Control", "max-age=60"), ("No-Vary-Search", "key-order"));
+        await using var app = await StartAsync();
+        await app.Client.GetStringAsync("/?b=2&a=1");
+        Assert.Equal("x", await app.Client.GetStringAsync("/?a=1&b=2"));
+        Assert.Single(_upstream.Requests);
+
+        app.Time.Advance(TimeSpan.FromSeconds(1));
+        (await app.Client.PostAsync("/?b=2&a=1", null)).Dispose();
+        await app.Client.GetStringAsync("/?a=1&b=2");
+
+        Assert.Equal(3, _upstream.Requests.Count);
+    }
+
     [Fact]
     public async Task Two_routes_for_one_URL_do_not_share_what_they_store()
     {
@@ -431,6 +507,21 @@ public class CacheStageTests
         Assert.Equal("utc 2", await app.Client.GetStringAsync("/time/utc"));
         Assert.Equal([200, 404], await cache.WarmUpAsync([new("http://localhost/time/cet"), new("http://localhost/other")], TestContext.Current.CancellationToken));
         Assert.Equal("cet 3", await app.Client.GetStringAsync("/time/cet"));
+    }
+
+    private static Task<ProxyApp> StartAsync(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) => ProxyApp.StartAsync(
+        services =>
+        {
+            services.AddReverseProxy();
+            var destinations = new ProxyKit.Testing.TestDestinations();
+            destinations.Map(ProxyApp.Upstream, new Handler(answer));
+            services.AddProxyTestDestinations(destinations);
+        },
+        web => web.MapProxy("/{**path}", ProxyApp.Upstream).WithCache());
+
+    private sealed class Handler(Func<HttpRequestMessage, Task<HttpResponseMessage>> answer) : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => answer(request);
     }
 
     private Task<ProxyApp> StartAsync(Action<CacheOptions>? cache = null) => ProxyApp.StartAsync(_upstream, r => r.WithCache(cache ?? (_ => { })));

@@ -108,6 +108,29 @@ public class CompressedCacheTests
     }
 
     [Fact]
+    public async Task What_is_the_first_clients_alone_is_in_no_compressed_response_either()
+    {
+        _upstream.Answer = _ =>
+        {
+            var response = new HttpResponseMessage { Content = new StringContent(s_text) };
+            response.Headers.TryAddWithoutValidation("Cache-Control", "max-age=60, no-cache=\"Set-Cookie\", private=\"X-User\"");
+            response.Headers.TryAddWithoutValidation("Set-Cookie", "sid=1");
+            response.Headers.TryAddWithoutValidation("X-User", "a");
+            return response;
+        };
+        await using var app = await StartAsync();
+
+        using var first = await GetAsync(app, "br");
+        using var hit = await GetAsync(app, "br");
+
+        Assert.Equal("sid=1", first.Headers.GetValues("Set-Cookie").Single());
+        Assert.False(hit.Headers.Contains("Set-Cookie"));
+        Assert.False(hit.Headers.Contains("X-User"));
+        Assert.Equal(s_text, await DecodeAsync(hit, "br"));
+        Assert.Single(_upstream.Requests);
+    }
+
+    [Fact]
     public async Task Ranges_conditions_and_HEAD_are_answered_without_the_upstream()
     {
         Answer(s_text, "text/plain");
