@@ -58,8 +58,8 @@ public class ReloadTests
         _source.Update([s_route], [s_cluster with { Destinations = [new() { Address = "http://other:8080" }] }]);
 
         Assert.Equal([One], await app.AddressesAsync());
-        app.Dns["other"] = ["10.0.0.2"];
         await app.FindsAsync(); // the first question has found no answer
+        app.Dns["other"] = ["10.0.0.2"];
         await app.FindsAsync(Two);
     }
 
