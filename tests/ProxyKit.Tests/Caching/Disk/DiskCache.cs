@@ -50,6 +50,7 @@ internal sealed class DiskCache : IDisposable
     public void Restart(Action? between = null)
     {
         Store.Dispose();
+        Store.Clearing.Wait(); // a process that has ended clears nothing up any more
         between?.Invoke();
         Store = Create();
         Store.Prepare();
