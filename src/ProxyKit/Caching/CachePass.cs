@@ -11,7 +11,7 @@ internal sealed class CachePass(CacheStage stage, CacheRefusal refusal, bool may
     public async Task StartingAsync(HttpContext context)
     {
         var (request, response) = (context.Request, context.Response);
-        if (response.StatusCode < StatusCodes.Status100Continue + 100)
+        if (response.StatusCode < StatusCodes.Status200OK)
             return;
         try
         {

@@ -255,15 +255,3 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         return await TryDeliverAsync(stored, age, CacheResult.Stale);
     }
 }
-
-/// <summary>Why a request went to the upstream (RFC 9211 §2.2).</summary>
-internal enum CacheForward
-{
-    UriMiss,
-    VaryMiss,
-    Stale,
-    Request,
-    Partial,
-    Bypass,
-    Method,
-}
