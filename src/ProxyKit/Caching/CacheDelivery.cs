@@ -15,26 +15,26 @@ internal sealed class CacheDelivery(CacheStage stage)
     public static bool CanDeliver(HttpRequest request, CachedResponse stored) =>
         stored.Head.RangeStart is null || RangeRequest.OfPart(request, stored.Head, stored.Length) is not null;
 
-    /// <summary>What is stored. Takes the body over.</summary>
-    public Task DeliverAsync(HttpContext context, CachedResponse stored, CachedBody body, TimeSpan age, CacheResult result)
+    /// <summary>What is stored. Takes the body over. <paramref name="coded"/>: who compresses it, and is told what it is.</summary>
+    public Task DeliverAsync(HttpContext context, CachedResponse stored, CachedBody body, TimeSpan age, CacheResult result, CodedSource? coded)
     {
-        var head = stored.Head;
-        CodedSource.Note(context, head);
+        var (head, proxy) = (stored.Head, context.GetProxyContext());
+        coded?.Head = head;
         WriteHeaders(context, head.StatusCode, head.Headers.AsSpan());
         context.Response.Headers.Age = Age(age);
-        Describe(context, result, head, age);
+        if (stage.Config.CacheStatus)
+            CacheStatusField.Append(context.Response.Headers, CacheStatusField.OfStored(result, head, age));
         var plan = Plan(context, head, stored.Length);
+        stage.Services.Metrics.Answered(stage.Zone, result);
         stage.Services.Metrics.Served(stage.Zone, plan.Length);
-        if (context.GetProxyContext() is { } proxy)
-            proxy.ResponseBodyBytes = plan.Length;
+        if (proxy is not null)
+            (proxy.CacheResult, proxy.ResponseBodyBytes) = (result, plan.Length);
         if (plan.Length == 0)
         {
             body.Dispose();
             return Task.CompletedTask;
         }
-        var copying = plan.Parts is null
-            ? body.CopyToAsync(context.Response.BodyWriter, plan.Offset, plan.Length, context.RequestAborted)
-            : plan.Parts.WriteAsync(context.Response.BodyWriter, body.CopyToAsync, context.RequestAborted);
+        var copying = SendAsync(context.Response, body, plan, context.RequestAborted);
         if (!copying.IsCompletedSuccessfully)
             return FinishAsync(context, stored, copying, body);
         copying.GetAwaiter().GetResult();
@@ -43,10 +43,10 @@ internal sealed class CacheDelivery(CacheStage stage)
     }
 
     /// <summary>What is on its way. <paramref name="isFirst"/>: the one who asked first is sent what others are not.</summary>
-    public async Task DeliverAsync(HttpContext context, FlightAnswer answer, CacheFill.Reader reader, bool isFirst, CacheForward forward)
+    public async Task DeliverAsync(HttpContext context, FlightAnswer answer, CacheFill.Reader reader, bool isFirst, CacheForward forward, CodedSource? coded)
     {
         var (response, head) = (answer.Response, answer.Head);
-        CodedSource.Note(context, head);
+        coded?.Head = head;
         if (isFirst)
         {
             foreach (var (name, value) in response.Headers)
@@ -106,15 +106,6 @@ internal sealed class CacheDelivery(CacheStage stage)
         stage.Services.Metrics.Answered(stage.Zone, result);
         if (stage.Config.CacheStatus)
             CacheStatusField.Append(context.Response.Headers, parameters);
-    }
-
-    private void Describe(HttpContext context, CacheResult result, CachedResponseHead head, TimeSpan age)
-    {
-        if (context.GetProxyContext() is { } proxy)
-            proxy.CacheResult = result;
-        stage.Services.Metrics.Answered(stage.Zone, result);
-        if (stage.Config.CacheStatus)
-            CacheStatusField.Append(context.Response.Headers, CacheStatusField.OfStored(result, head, age));
     }
 
     private void Describe(HttpContext context, CacheResult result, FlightAnswer answer, CacheForward forward)
@@ -214,6 +205,23 @@ internal sealed class CacheDelivery(CacheStage stage)
         else if (!name.Equals("Strict-Transport-Security", StringComparison.OrdinalIgnoreCase) && before != value)
             headers[name] = StringValues.Concat(before, value);
     }
+
+    private static ValueTask SendAsync(HttpResponse response, CachedBody body, DeliveryPlan plan, CancellationToken gone)
+    {
+        // What is written in several pieces before the response has started, Kestrel would keep and copy once more.
+        var starting = plan.Length > MemoryBody.SegmentSize ? response.StartAsync(gone) : Task.CompletedTask;
+        return starting.IsCompletedSuccessfully ? CopyAsync(response, body, plan, gone) : CopyAsync(starting, response, body, plan, gone);
+    }
+
+    private static async ValueTask CopyAsync(Task starting, HttpResponse response, CachedBody body, DeliveryPlan plan, CancellationToken gone)
+    {
+        await starting;
+        await CopyAsync(response, body, plan, gone);
+    }
+
+    private static ValueTask CopyAsync(HttpResponse response, CachedBody body, DeliveryPlan plan, CancellationToken gone) => plan.Parts is null
+        ? body.CopyToAsync(response.BodyWriter, plan.Offset, plan.Length, gone)
+        : plan.Parts.WriteAsync(response.BodyWriter, body.CopyToAsync, gone);
 
     // RFC 9111 §5.1
     private static StringValues Age(TimeSpan age)

@@ -5,7 +5,7 @@ using ProxyKit.Forwarding;
 namespace ProxyKit.Caching;
 
 /// <summary>A client's request that is not simply a hit: what is stored has to be validated, or nothing is, or it has to be waited for.</summary>
-internal sealed class CacheRequest(CacheStage stage, HttpContext context, string key)
+internal sealed class CacheRequest(CacheStage stage, HttpContext context, string key, CodedSource? coded)
 {
     private readonly CacheDirectives _directives = CacheUses.RequestDirectives(context.Request);
     private CacheForward _forward;
@@ -96,7 +96,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         }
         if (await stored.OpenAsync(context.RequestAborted) is not { } body)
             return false;
-        await stage.Delivery.DeliverAsync(context, stored, body, age, result);
+        await stage.Delivery.DeliverAsync(context, stored, body, age, result, coded);
         return true;
     }
 
@@ -185,7 +185,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
                 return false;
             default:
                 await using (answer.First!)
-                    await stage.Delivery.DeliverAsync(context, answer, answer.First!, isFirst: true, _forward);
+                    await stage.Delivery.DeliverAsync(context, answer, answer.First!, isFirst: true, _forward, coded);
                 return true;
         }
     }
@@ -225,7 +225,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
                     return false;
                 case FlightResult.Stored when answer.Fill!.TryRead() is { } reader:
                     await using (reader)
-                        await stage.Delivery.DeliverAsync(context, answer, reader, isFirst: false, _forward);
+                        await stage.Delivery.DeliverAsync(context, answer, reader, isFirst: false, _forward, coded);
                     return true;
                 case FlightResult.Passed:
                     await stage.PassAsync(context, answer.Refusal);

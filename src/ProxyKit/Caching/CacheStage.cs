@@ -47,18 +47,23 @@ internal sealed class CacheStage
     /// <summary>Whether the upstream is asked for what is not compressed, whatever the client accepts: a stage above this one compresses.</summary>
     public bool AsksUncompressed { get; init; }
 
-    public Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context) => InvokeAsync(context, coded: null);
+
+    /// <summary>For a stage above this one, which has the answer compressed and is told what it was.</summary>
+    public Task InvokeForCodingAsync(HttpContext context) => InvokeAsync(context, context.Features.Get<CodedSource>());
+
+    private Task InvokeAsync(HttpContext context, CodedSource? coded)
     {
         if (!IsCacheable(context))
             return PassAsync(context, CacheRefusal.Bypass, mayUpdate: false);
-        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
+        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[256]);
         try
         {
             if (!TryWriteKey(ref key, context))
                 return PassAsync(context, CacheRefusal.KeyTooLong);
             var finding = Store.FindAsync(key.Text, context.RequestAborted);
             if (!finding.IsCompletedSuccessfully)
-                return new CacheRequest(this, context, key.Text.ToString()).RunAsync(finding);
+                return new CacheRequest(this, context, key.Text.ToString(), coded).RunAsync(finding);
             var found = finding.Result;
             if (found.Count == 0 && Services.TryGetUncacheable(key.Text, out var refusal) && !CacheUses.RequestDirectives(context.Request).OnlyIfCached)
                 return PassAsync(context, refusal);
@@ -69,10 +74,10 @@ internal sealed class CacheStage
                 {
                     var opening = stored.OpenAsync(context.RequestAborted);
                     if (opening.IsCompletedSuccessfully && opening.Result is { } body)
-                        return Delivery.DeliverAsync(context, stored, body, age, CacheResult.Hit);
+                        return Delivery.DeliverAsync(context, stored, body, age, CacheResult.Hit, coded);
                 }
             }
-            return new CacheRequest(this, context, key.Text.ToString()).RunAsync(new(found));
+            return new CacheRequest(this, context, key.Text.ToString(), coded).RunAsync(new(found));
         }
         finally
         {
@@ -109,7 +114,7 @@ internal sealed class CacheStage
     public string? KeyOf(HttpContext context, string? query)
     {
         query ??= NormalizedQuery(context);
-        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[512]);
+        var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[256]);
         try
         {
             return _key.TryWrite(ref key, context, query, Coding) ? key.Text.ToString() : null;

@@ -23,7 +23,7 @@ internal sealed class CacheStages
         services.Caching.Zones.Set(zone, _plain);
         if (compression is null)
             return;
-        RequestDelegate compress = context => compression.InvokeAsync(context, _plain.InvokeAsync);
+        RequestDelegate compress = context => compression.InvokeAsync(context, _plain.InvokeForCodingAsync);
         foreach (var coding in compression.Codings)
             _coded[coding] = new(zone, compress, config, services.Caching, forwarding, coding);
     }
@@ -42,11 +42,4 @@ internal sealed class CacheStages
 internal sealed class CodedSource
 {
     public CachedResponseHead? Head { get; set; }
-
-    /// <summary>Takes note of an answer, if it is for a compressed response.</summary>
-    public static void Note(HttpContext context, CachedResponseHead? head)
-    {
-        if (context.Features.Get<CodedSource>() is { } source)
-            source.Head = head;
-    }
 }

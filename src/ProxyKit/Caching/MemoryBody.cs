@@ -1,16 +1,18 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace ProxyKit.Caching;
 
 /// <summary>
 /// A body in memory: pooled segments, and an array of just the right length for what is left. It counts who holds it, and gives the segments back when nobody does any more. It is
-/// written by one, while others read what has been written.
+/// written by one, while others read what has been written. <paramref name="announced"/>: how long it will be, if that is known; no more is written.
 /// </summary>
-internal sealed class MemoryBody : CachedBody
+internal sealed class MemoryBody(long? announced = null) : CachedBody
 {
-    public const int SegmentSize = 32 * 1024;
+    /// <summary>Small enough for an array not to be a large object, so that most responses are one piece.</summary>
+    public const int SegmentSize = 64 * 1024;
     private const int FlushEach = 256 * 1024;
 
     private static readonly ArrayPool<byte> s_pool = ArrayPool<byte>.Shared;
@@ -64,8 +66,9 @@ internal sealed class MemoryBody : CachedBody
             var used = (int)(length % SegmentSize);
             if (used == 0)
                 AddSegment();
-            var piece = bytes[..Math.Min(bytes.Length, SegmentSize - used)];
-            piece.CopyTo(_segments[_count - 1].AsSpan(used));
+            var segment = _segments[_count - 1].AsSpan(used);
+            var piece = bytes[..Math.Min(bytes.Length, segment.Length)];
+            piece.CopyTo(segment);
             length += piece.Length;
             bytes = bytes[piece.Length..];
         }
@@ -75,17 +78,15 @@ internal sealed class MemoryBody : CachedBody
     /// <summary>No more is written. The last segment becomes one of its own length: who reads meanwhile may still read the old one, so that goes to the collector.</summary>
     public void Complete()
     {
+        var segments = _segments.AsSpan(0, _count).ToArray();
         var used = (int)(_length % SegmentSize);
-        if (used != 0)
-        {
-            var segments = _segments.ToArray();
-            segments[_count - 1] = segments[_count - 1].AsSpan(0, used).ToArray();
-            Array.Resize(ref segments, _count);
-            _segments = segments;
-        }
+        if (used != 0 && segments[^1].Length != used)
+            segments[^1] = segments[^1].AsSpan(0, used).ToArray();
+        _segments = segments;
         Capacity = _length + (32L * _count);
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     public override async ValueTask CopyToAsync(PipeWriter target, long offset, long count, CancellationToken cancellationToken)
     {
         Debug.Assert(offset + count <= Length, "not written yet");
@@ -94,7 +95,7 @@ internal sealed class MemoryBody : CachedBody
         {
             var segment = _segments[offset / SegmentSize];
             var start = (int)(offset % SegmentSize);
-            var piece = segment.AsMemory(start, (int)Math.Min(count, Math.Min(segment.Length, SegmentSize) - start));
+            var piece = segment.AsMemory(start, (int)Math.Min(count, segment.Length - start));
             offset += piece.Length;
             count -= piece.Length;
             unflushed += piece.Length;
@@ -118,11 +119,12 @@ internal sealed class MemoryBody : CachedBody
     {
         if (_count == _segments.Length)
         {
-            var larger = new byte[Math.Max(4, 2 * _count)][];
+            var larger = new byte[announced is { } length ? (int)((length + SegmentSize - 1) / SegmentSize) : Math.Max(4, 2 * _count)][];
             _segments.CopyTo(larger, 0);
             _segments = larger;
         }
-        _segments[_count++] = s_pool.Rent(SegmentSize);
+        var rest = announced - (SegmentSize * (long)_count);
+        _segments[_count++] = rest < SegmentSize ? GC.AllocateUninitializedArray<byte>((int)rest) : s_pool.Rent(SegmentSize);
     }
 
     protected override void Dispose(bool disposing) => Release();

@@ -5,7 +5,7 @@ namespace ProxyKit.Caching;
 /// <summary>A response on its way into memory.</summary>
 internal sealed class MemoryWriter(MemoryCacheStore store, string key, CachedResponseHead head, int maxVariants, long? length) : CacheWriter
 {
-    private readonly MemoryBody _body = new();
+    private readonly MemoryBody _body = new(length);
     private int _disposed;
 
     public override ValueTask WriteAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)

@@ -79,7 +79,13 @@ internal sealed class Connector(DestinationAddress target, TimeSpan timeout, Tim
         };
         try
         {
-            await socket.ConnectAsync(_endPoint, cancellationToken);
+            if (_endPoint is UnixDomainSocketEndPoint)
+            {
+                socket.Blocking = false; // asks once and does not wait, without what ConnectAsync prepares for waiting
+                socket.Connect(_endPoint);
+            }
+            else
+                await socket.ConnectAsync(_endPoint, cancellationToken);
             return socket;
         }
         catch (SocketException e)
