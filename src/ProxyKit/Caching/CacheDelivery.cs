@@ -208,8 +208,8 @@ internal sealed class CacheDelivery(CacheStage stage)
 
     private static ValueTask SendAsync(HttpResponse response, CachedBody body, DeliveryPlan plan, CancellationToken gone)
     {
-        // What is written in several pieces before the response has started, Kestrel would keep and copy once more.
-        var starting = plan.Length > MemoryBody.SegmentSize ? response.StartAsync(gone) : Task.CompletedTask;
+        // What is written piece by piece before the response has started, Kestrel would keep and copy once more.
+        var starting = plan.Length > MemoryBody.LargestSmall ? response.StartAsync(gone) : Task.CompletedTask;
         return starting.IsCompletedSuccessfully ? CopyAsync(response, body, plan, gone) : CopyAsync(starting, response, body, plan, gone);
     }
 

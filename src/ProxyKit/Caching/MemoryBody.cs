@@ -13,6 +13,10 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
 {
     /// <summary>Small enough for an array not to be a large object, so that most responses are one piece.</summary>
     public const int SegmentSize = 64 * 1024;
+
+    /// <summary>Up to here a body that has not been started is best written at once with its header section; a longer one after it.</summary>
+    public const int LargestSmall = 16 * 1024;
+
     private const int FlushEach = 256 * 1024;
 
     private static readonly ArrayPool<byte> s_pool = ArrayPool<byte>.Shared;
@@ -99,13 +103,18 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
             offset += piece.Length;
             count -= piece.Length;
             unflushed += piece.Length;
-            if (count > 0 && unflushed < FlushEach)
+            if (count == 0 && unflushed <= LargestSmall)
             {
-                target.Write(piece.Span);
-                continue;
+                ThrowIfEnded(await target.WriteAsync(piece, cancellationToken), cancellationToken);
+                return;
             }
+            // In one piece: Kestrel would take many blocks of its own for it, and ask for each.
+            piece.Span.CopyTo(target.GetSpan(piece.Length));
+            target.Advance(piece.Length);
+            if (count > 0 && unflushed < FlushEach)
+                continue;
             unflushed = 0;
-            ThrowIfEnded(await target.WriteAsync(piece, cancellationToken), cancellationToken);
+            ThrowIfEnded(await target.FlushAsync(cancellationToken), cancellationToken);
         }
     }
 
