@@ -19,16 +19,6 @@ internal static class StoredHeaders
     private static readonly FrozenSet<string> s_notUpdated = FrozenSet.ToFrozenSet(
         ["Content-Encoding", "Content-Range", "Content-MD5", "Content-Digest", "Repr-Digest", "Digest", "ETag"], StringComparer.OrdinalIgnoreCase);
 
-    // Kestrel compares names by reference first. What its own constants say is stored with them, so that hits need not compare letters.
-    private static readonly FrozenDictionary<string, string> s_names = new[]
-    {
-        HeaderNames.AcceptRanges, HeaderNames.AccessControlAllowCredentials, HeaderNames.AccessControlAllowHeaders, HeaderNames.AccessControlAllowMethods,
-        HeaderNames.AccessControlAllowOrigin, HeaderNames.AccessControlExposeHeaders, HeaderNames.AccessControlMaxAge, HeaderNames.Allow, HeaderNames.AltSvc, HeaderNames.CacheControl,
-        HeaderNames.ContentEncoding, HeaderNames.ContentLanguage, HeaderNames.ContentLocation, HeaderNames.ContentMD5, HeaderNames.ContentType, HeaderNames.Date, HeaderNames.ETag,
-        HeaderNames.Expires, HeaderNames.LastModified, HeaderNames.Location, HeaderNames.Pragma, HeaderNames.RetryAfter, HeaderNames.Server, HeaderNames.SetCookie, HeaderNames.Vary,
-        HeaderNames.Via, HeaderNames.Warning,
-    }.ToFrozenDictionary(name => name, StringComparer.Ordinal);
-
     /// <summary>What is stored of a response's fields. A date that is missing, or none, becomes <paramref name="responseTime"/> (RFC 9110 §6.6.1).</summary>
     /// <param name="headers">The response's fields.</param>
     /// <param name="excluded">Fields that the response does not want to have stored.</param>
@@ -49,15 +39,12 @@ internal static class StoredHeaders
                     continue;
                 hasDate = true;
             }
-            stored.Add(new(Name(name), values));
+            stored.Add(new(FieldNames.Of(name), values));
         }
         if (!hasDate)
             stored.Add(new(HeaderNames.Date, HttpDates.Format(responseTime)));
         return stored.ToValueList();
     }
-
-    /// <summary>A field's name as it is stored: the same letters.</summary>
-    public static string Name(string name) => s_names.GetValueOrDefault(name, name);
 
     /// <summary>The stored fields, with those of a newer response in the place of their like.</summary>
     public static ValueList<KeyValuePair<string, StringValues>> Merge(

@@ -100,7 +100,7 @@ internal sealed partial class CompressedBody(HttpContext context, IHttpResponseB
         _length = headers.ContentLength;
         ContentFields.DropDigests(headers);
         headers.ContentEncoding = coding.Name;
-        if (EntityTags.Encode(headers.ETag, coding.Name) is { } tag)
+        if (EncodedTags.Encode(headers.ETag, coding.Name) is { } tag)
             headers.ETag = tag;
         if (HttpMethods.IsHead(context.Request.Method))
             return;

@@ -53,7 +53,7 @@ internal readonly struct Conditions
     {
         if (_ifNoneMatch.Count == 0)
             return null;
-        return Find(tag, chosen, out var known) ?? (known || !_decodes || EntityTags.Encode(tag, ResponseDecompression.Identity) is not { } decoded
+        return Find(tag, chosen, out var known) ?? (known || !_decodes || EncodedTags.Encode(tag, ResponseDecompression.Identity) is not { } decoded
             ? null
             : Find(decoded, chosen, out known) ?? (known ? decoded : null));
     }
@@ -62,14 +62,14 @@ internal readonly struct Conditions
     private string? Find(string? tag, IContentCoding? chosen, out bool isKnown)
     {
         isKnown = false;
-        if (chosen is not null && EntityTags.Encode(tag, chosen.Name) is { } expected && EntityTags.Contains(_ifNoneMatch, expected))
+        if (chosen is not null && EncodedTags.Encode(tag, chosen.Name) is { } expected && EncodedTags.Contains(_ifNoneMatch, expected))
             return expected;
-        isKnown = tag is null || EntityTags.Contains(_ifNoneMatch, tag);
+        isKnown = tag is null || EncodedTags.Contains(_ifNoneMatch, tag);
         if (isKnown)
             return null;
         foreach (var coding in _codings)
         {
-            if (IsAccepted(coding) && EntityTags.Encode(tag, coding.Name) is { } encoded && EntityTags.Contains(_ifNoneMatch, encoded))
+            if (IsAccepted(coding) && EncodedTags.Encode(tag, coding.Name) is { } encoded && EncodedTags.Contains(_ifNoneMatch, encoded))
                 return encoded;
         }
         return null;
@@ -84,14 +84,14 @@ internal readonly struct Conditions
         {
             // A cache asks about all that it has stored; a 304 must not name what this client cannot read (RFC 9111 §4.3.4).
             if (!isRead || IsAccepted(coding))
-                ifNoneMatch = EntityTags.Decode(ifNoneMatch, coding.Name);
-            ifMatch = EntityTags.Decode(ifMatch, coding.Name);
+                ifNoneMatch = EncodedTags.Decode(ifNoneMatch, coding.Name);
+            ifMatch = EncodedTags.Decode(ifMatch, coding.Name);
             DropRangeOf(headers, coding.Name);
         }
         if (_decodes)
         {
-            ifNoneMatch = EntityTags.Decode(ifNoneMatch, ResponseDecompression.Identity);
-            ifMatch = EntityTags.Decode(ifMatch, ResponseDecompression.Identity);
+            ifNoneMatch = EncodedTags.Decode(ifNoneMatch, ResponseDecompression.Identity);
+            ifMatch = EncodedTags.Decode(ifMatch, ResponseDecompression.Identity);
             DropRangeOf(headers, ResponseDecompression.Identity);
         }
         if (_ifNoneMatch.Count > 0)
@@ -103,7 +103,7 @@ internal readonly struct Conditions
     // The client wants more of bytes that nobody has: it gets all of them (RFC 9110 §13.1.5).
     private void DropRangeOf(IHeaderDictionary headers, string coding)
     {
-        if (EntityTags.Decode(_ifRange, coding) == _ifRange)
+        if (EncodedTags.Decode(_ifRange, coding) == _ifRange)
             return;
         headers.Remove("If-Range");
         headers.Remove("Range");

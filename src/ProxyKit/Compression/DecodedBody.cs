@@ -108,7 +108,7 @@ internal sealed partial class DecodedBody(HttpContext context, IHttpResponseBody
         (_coding, _decode) = (coding, decode);
         ContentFields.DropDigests(headers);
         headers.ContentEncoding = default;
-        if (EntityTags.Encode(headers.ETag, ResponseDecompression.Identity) is { } tag)
+        if (EncodedTags.Encode(headers.ETag, ResponseDecompression.Identity) is { } tag)
             headers.ETag = tag;
         _way = Way.Decoded;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -12,6 +13,8 @@ namespace ProxyKit.Compression;
 /// </summary>
 internal sealed class ResponseCompression
 {
+    private const int MaxKnown = 64, MaxKnownLength = 100;
+
     private readonly CompressionConfig _config;
     private readonly CompressionServices _services;
     private readonly CompressibleTypes _types;
@@ -19,6 +22,9 @@ internal sealed class ResponseCompression
     private readonly int[] _levels;
     private readonly ForwarderServices _forwarder;
     private readonly ResponseDecompression? _decompression;
+    // Nearly all clients say one of a few things.
+    private readonly ConcurrentDictionary<string, IContentCoding?> _chosen = new(StringComparer.Ordinal);
+    private int _chosenCount;
 
     public ResponseCompression(CompressionConfig config, ForwarderServices services)
     {
@@ -141,7 +147,20 @@ internal sealed class ResponseCompression
     public bool IsUsedFor(HttpRequest request) => _config.EnableForHttps || !request.IsHttps;
 
     private IContentCoding? ChooseCoding(HttpRequest request) =>
-        IsUsedFor(request) && !ContentFields.IsNoTransform(request.Headers.CacheControl) ? AcceptEncoding.Choose(request.Headers.AcceptEncoding, _codings) : null;
+        IsUsedFor(request) && !ContentFields.IsNoTransform(request.Headers.CacheControl) ? ChooseCoding(request.Headers.AcceptEncoding) : null;
+
+    private IContentCoding? ChooseCoding(StringValues accepted)
+    {
+        if (accepted is not [{ Length: <= MaxKnownLength } line])
+            return AcceptEncoding.Choose(accepted, _codings);
+        if (!_chosen.TryGetValue(line, out var coding))
+        {
+            coding = AcceptEncoding.Choose(accepted, _codings);
+            if (Volatile.Read(ref _chosenCount) < MaxKnown && _chosen.TryAdd(line, coding))
+                Interlocked.Increment(ref _chosenCount);
+        }
+        return coding;
+    }
 
     private static bool IsIdentity(StringValues contentEncoding) => contentEncoding is [var only] && (string.IsNullOrEmpty(only) || only.Equals("identity", StringComparison.OrdinalIgnoreCase));
 }

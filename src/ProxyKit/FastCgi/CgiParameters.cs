@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Features.Authentication;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
@@ -63,7 +64,8 @@ internal sealed class CgiParameters
         list.Add(new("REMOTE_HOST", client.Address)); // RFC 3875 §4.1.9: in the place of a name that is not looked up
         if (client.Port is { } port)
             list.Add(new("REMOTE_PORT", port));
-        if (context.User.Identity is { IsAuthenticated: true, Name: { Length: > 0 } user, AuthenticationType: var type })
+        // context.User would make one for each request of an app without authentication.
+        if (context.Features.Get<IHttpAuthenticationFeature>()?.User?.Identity is { IsAuthenticated: true, Name: { Length: > 0 } user, AuthenticationType: var type })
         {
             list.Add(new("REMOTE_USER", user));
             if (!string.IsNullOrEmpty(type))

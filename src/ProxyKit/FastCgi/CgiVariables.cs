@@ -200,7 +200,8 @@ internal readonly ref struct CgiVariables
         return true;
     }
 
-    private static char Variable(char c) => c == '-' ? '_' : char.ToUpperInvariant(c);
+    // Of letters, digits and dashes.
+    private static char Variable(char c) => c == '-' ? '_' : char.IsAsciiLetterLower(c) ? (char)(c - 32) : c;
 
     private static ulong Bit(int length, char first, char last) => 1UL << (((length * 5) + first + last) & 63);
 

@@ -10,6 +10,7 @@ internal sealed partial class FastCgiExchange
     private const int MinDirect = 1024;
 
     private long? _announced;
+    private long? _length;
     private long _received;
     private bool _hasNoBody;
     private Exception? _failure;
@@ -64,7 +65,10 @@ internal sealed partial class FastCgiExchange
         _hasNoBody = _request.Method == "HEAD" || head.StatusCode is 204 or 304;
         if (!_hasNoBody)
             _announced = head.ContentLength;
-        if (TakeBody(_end - _start) == 0)
+        var body = TakeBody(_end - _start);
+        if (_isEnded && !_hasNoBody && (_announced is null || _received == _announced))
+            _length = body;
+        if (body == 0)
             ReturnBuffer();
     }
 
@@ -104,9 +108,7 @@ internal sealed partial class FastCgiExchange
     {
         var length = Math.Min(target.Length, _end - _start);
         _buffer.AsSpan(_start, length).CopyTo(target);
-        _start += length;
-        if (_start == _end)
-            ReturnBuffer();
+        Consume(length);
         return length;
     }
 }

@@ -51,8 +51,17 @@ internal sealed partial class FastCgiExchange : UpstreamResponse
 
     public override HeaderList Trailers => s_noTrailers;
 
-    /// <summary>Null always: the end is END_REQUEST, which is to be seen.</summary>
-    public override long? ContentLength => null;
+    /// <summary>Null unless END_REQUEST has come with the header section: the end is that, and is to be seen.</summary>
+    public override long? ContentLength => _length;
+
+    public override ReadOnlyMemory<byte> Buffered => _buffer.AsMemory(_start, _end - _start);
+
+    public override void Consume(int count)
+    {
+        _start += count;
+        if (_start == _end)
+            ReturnBuffer();
+    }
 
     // php answers early to a body that it does not want; its connection is closed then.
     public override bool EndsRequest => true;

@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using ProxyKit.Caching;
 using ProxyKit.IntegrationTests.Buffering;
 using ProxyKit.IntegrationTests.Protocols;
 
@@ -170,6 +172,21 @@ public class CollapsedForwardingTests
     }
 
     [Fact]
+    public async Task Only_so_many_go_on_without_a_client_and_each_makes_room_when_it_ends()
+    {
+        await using var origin = await CachedOrigin.StartAsync(context => SendInTwoAsync(context, isLengthKnown: false));
+        var services = origin.Proxy.Services.GetRequiredService<CacheServices>();
+        var room = Room(services);
+
+        await LeaveAfterAsync(origin, "first");
+        await Peers.EventuallyAsync(() => Room(services) == room - 1);
+        _go.SetResult();
+
+        await Peers.EventuallyAsync(() => Room(services) == room);
+        Assert.InRange(room, 1, 1000);
+    }
+
+    [Fact]
     public async Task The_origin_is_let_go_when_the_client_has_gone_and_the_route_does_not_want_the_rest()
     {
         var aborted = new TaskCompletionSource();
@@ -324,6 +341,17 @@ public class CollapsedForwardingTests
             await client.ReadUntilAsync(text);
         }
         await origin.GoneAsync(1);
+    }
+
+    // How many more may go on; it leaves as many.
+    private static int Room(CacheServices services)
+    {
+        var room = 0;
+        while (services.TryGoOnAlone())
+            room++;
+        for (var i = 0; i < room; i++)
+            services.EndedAlone();
+        return room;
     }
 
     /// <summary>Lets nobody through before so many have come.</summary>

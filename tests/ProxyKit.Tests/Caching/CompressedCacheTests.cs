@@ -1,6 +1,8 @@
 using System.IO.Compression;
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -145,6 +147,33 @@ public class CompressedCacheTests
         Assert.Equal(HttpStatusCode.NotModified, notModified.StatusCode);
         Assert.Equal("\"1-br\"", head.Headers.ETag!.ToString());
         Assert.Single(_upstream.Requests);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Of_what_its_first_client_has_left_nothing_is_stored_without_its_end(bool finishes)
+    {
+        var body = new Pipe();
+        _upstream.Answer = _ => new(HttpStatusCode.OK) { Content = new StreamContent(body.Reader.AsStream()) { Headers = { ContentType = new("text/plain") } }, Headers = { CacheControl = new() { MaxAge = TimeSpan.FromSeconds(60) } } };
+        await using var app = await ProxyApp.StartAsync(_upstream, r => r.WithCache(c => c.FinishWithoutClient = finishes).WithCompression());
+        await body.Writer.WriteAsync(Encoding.ASCII.GetBytes(s_text));
+
+        using (var leaving = new HttpRequestMessage(HttpMethod.Get, "/"))
+        {
+            leaving.Headers.TryAddWithoutValidation("Accept-Encoding", "br");
+            using var response = await app.Client.SendAsync(leaving, HttpCompletionOption.ResponseHeadersRead);
+            await (await response.Content.ReadAsStreamAsync()).ReadExactlyAsync(new byte[1]);
+        }
+        var second = GetAsync(app, "br");
+        await body.Writer.WriteAsync(Encoding.ASCII.GetBytes("the end"));
+        _upstream.Answer = _ => new(HttpStatusCode.OK) { Content = new StringContent(s_text + "the end"), Headers = { CacheControl = new() { MaxAge = TimeSpan.FromSeconds(60) } } };
+        await body.Writer.CompleteAsync();
+
+        using var whole = await second;
+        Assert.Equal(s_text + "the end", await DecodeAsync(whole, "br"));
+        using var third = await GetAsync(app, "br");
+        Assert.Equal(s_text + "the end", await DecodeAsync(third, "br"));
     }
 
     private Task<ProxyApp> StartAsync() => ProxyApp.StartAsync(_upstream, r => r.WithCache().WithCompression());

@@ -1,7 +1,6 @@
 using System.Buffers;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
-using Microsoft.Win32.SafeHandles;
 
 namespace ProxyKit.Caching.Disk;
 
@@ -197,179 +196,12 @@ internal sealed partial class DiskCacheStore : IProxyCacheStore, IDisposable
 
     public void RemoveBody(DiskEntry entry) => DiskFolder.TryDelete(_folder!.BodyPath(entry));
 
-    /// <summary>Null when it is gone, or is not what its head says.</summary>
-    public SafeFileHandle? OpenBody(DiskResponse response)
-    {
-        SafeFileHandle? file = null;
-        try
-        {
-            file = DiskFolder.OpenRead(_folder!.BodyPath(response.Entry), FileOptions.Asynchronous);
-            if (RandomAccess.GetLength(file) == DiskBlocks.FileLength(response.Length))
-                return file;
-            file.Dispose();
-            Damaged(response.Entry, null);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            if (response.Entry.IsStored)
-                Damaged(response.Entry, e);
-        }
-        catch (Exception e) when (IsOfDisk(e))
-        {
-            file?.Dispose();
-            Log.ReadFailed(e);
-        }
-        return null;
-    }
-
-    /// <summary>Removes what is not as it was written.</summary>
-    public void Damaged(DiskEntry entry, Exception? exception)
-    {
-        lock (LockOf(entry.Hash.Shard))
-        {
-            if (!Remove(entry))
-                return; // another has found it out, or it has been removed while it was read
-        }
-        Interlocked.Increment(ref _damaged);
-        Log.Damaged(_folder!.HeadPath(entry), exception);
-    }
-
     /// <summary>What can go wrong with files, and is not our fault.</summary>
     public static bool IsOfDisk(Exception e) => e is IOException or UnauthorizedAccessException;
 
     private uint Now => (uint)_time.GetUtcNow().ToUnixTimeSeconds();
 
     private Lock LockOf(int shard) => _locks[shard % 256];
-
-    private DiskFolder? TryOpen()
-    {
-        try
-        {
-            return _folder ?? Open();
-        }
-        catch (Exception e) when (IsOfDisk(e) || e is ArgumentException or NotSupportedException or ObjectDisposedException)
-        {
-            Log.ReadFailed(e);
-            return null;
-        }
-    }
-
-    private DiskFolder Open()
-    {
-        lock (_opening)
-        {
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
-            if (_folder is { } opened)
-                return opened;
-            if (string.IsNullOrEmpty(_limits.Directory))
-                throw new ArgumentException("No folder is given.");
-            var folder = DiskFolder.Open(_limits.Directory, _time);
-            var listing = new Task(() => ListAll(folder), TaskCreationOptions.LongRunning);
-            (_listing, _folder) = (listing, folder);
-            listing.Start(TaskScheduler.Default);
-            return folder;
-        }
-    }
-
-    private void ListAll(DiskFolder folder)
-    {
-        for (var shard = 0; shard < KeyHash.Shards && !_isDisposed; shard++)
-            EnsureListed(shard);
-        Index.SortThoseFromBefore();
-        TryReserve(0);
-        Log.DiskCacheRead(folder.Root, Count, Size);
-        _clearing = Task.Run(() => EmptyTrash(folder));
-    }
-
-    private void EnsureListed(int shard)
-    {
-        if (Volatile.Read(ref _isListed[shard]))
-            return;
-        lock (LockOf(shard))
-        {
-            if (_isListed[shard])
-                return;
-            try
-            {
-                foreach (var entry in _folder!.ReadShard(shard))
-                    Index.AddFromBefore(entry);
-            }
-            catch (Exception e) when (IsOfDisk(e))
-            {
-                Log.ReadFailed(e);
-            }
-            Volatile.Write(ref _isListed[shard], true);
-        }
-    }
-
-    // Null when it is gone, or damaged, or cannot be read. With an empty key, the one in the file is told, and it does not count as used.
-    private DiskResponse? Read(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey, bool isUnderLock = false)
-    {
-        foundKey = null;
-        byte[]? buffer = null;
-        try
-        {
-            using var file = DiskFolder.OpenRead(_folder!.HeadPath(entry), FileOptions.None);
-            var length = (int)Math.Min(RandomAccess.GetLength(file), DiskHead.MaxLength + DiskHead.MaxInlineBody + 1);
-            buffer = ArrayPool<byte>.Shared.Rent(length);
-            var read = 0;
-            while (read < length && RandomAccess.Read(file, buffer.AsSpan(read, length - read), read) is > 0 and var more)
-                read += more;
-            if (!DiskHead.TryRead(buffer.AsSpan(0, read), entry.Id, key, out foundKey, out var found) || (found.BodyStart == 0 && entry.BodyBlocks == 0))
-            {
-                Damaged(entry, null);
-                return null;
-            }
-            if (entry.Tags is null)
-                Index.SetTags(entry, found.Head.Tags);
-            if (foundKey is null)
-                Touch(entry, file);
-            var inline = found.BodyStart == 0 ? null : buffer.AsSpan(found.BodyStart, (int)found.BodyLength).ToArray();
-            var head = found.Stamp < _folder.InvalidBefore && !found.Head.IsInvalid ? found.Head with { IsInvalid = true } : found.Head;
-            return new(this, entry, head, found.Stamp, found.BodyLength, inline);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            if (!entry.IsStored)
-                return null;
-            if (isUnderLock)
-                Damaged(entry, e);
-            else
-                return ReadUnderLock(entry, key, out foundKey); // it is being updated
-        }
-        catch (Exception e) when (IsOfDisk(e))
-        {
-            Log.ReadFailed(e);
-        }
-        finally
-        {
-            if (buffer is not null)
-                ArrayPool<byte>.Shared.Return(buffer);
-        }
-        return null;
-    }
-
-    private DiskResponse? ReadUnderLock(DiskEntry entry, ReadOnlySpan<char> key, out string? foundKey)
-    {
-        lock (LockOf(entry.Hash.Shard))
-            return Read(entry, key, out foundKey, isUnderLock: true);
-    }
-
-    // So that what is used much goes last also after the next start.
-    private void Touch(DiskEntry entry, SafeFileHandle file)
-    {
-        var now = Now;
-        if (now - entry.LastUse < UsePrecision || OperatingSystem.IsWindows())
-            return;
-        entry.LastUse = now;
-        try
-        {
-            File.SetLastWriteTimeUtc(file, _time.GetUtcNow().UtcDateTime);
-        }
-        catch (Exception e) when (IsOfDisk(e))
-        {
-        }
-    }
 
     // Under the lock.
     private bool Update(string key, DiskResponse stored, CachedResponseHead head)

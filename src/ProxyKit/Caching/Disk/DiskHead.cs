@@ -134,7 +134,7 @@ internal readonly struct DiskHead
             return false;
         var headers = new KeyValuePair<string, StringValues>[texts.ReadNumber()];
         for (var i = 0; i < headers.Length; i++)
-            headers[i] = new(StoredHeaders.Name(texts.ReadName()), texts.ReadValues());
+            headers[i] = new(texts.ReadName(), texts.ReadValues());
         var vary = new KeyValuePair<string, string?>[texts.ReadNumber()];
         for (var i = 0; i < vary.Length; i++)
             vary[i] = new(texts.ReadName(), texts.Read());

@@ -1,8 +1,6 @@
-using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 
 namespace ProxyKit.Caching.Disk;
 
@@ -10,16 +8,6 @@ namespace ProxyKit.Caching.Disk;
 internal ref struct DiskTextReader(ReadOnlySpan<byte> bytes)
 {
     private const int MaxName = 64;
-
-    // The names that most responses have need not be made anew for each hit.
-    private static readonly FrozenSet<string> s_names = new[]
-    {
-        HeaderNames.AcceptRanges, HeaderNames.AccessControlAllowOrigin, HeaderNames.AltSvc, HeaderNames.CacheControl, HeaderNames.ContentDisposition, HeaderNames.ContentEncoding,
-        HeaderNames.ContentLanguage, HeaderNames.ContentLength, HeaderNames.ContentLocation, HeaderNames.ContentRange, HeaderNames.ContentSecurityPolicy, HeaderNames.ContentType, HeaderNames.Date,
-        HeaderNames.ETag, HeaderNames.Expires, HeaderNames.LastModified, HeaderNames.Link, HeaderNames.Location, HeaderNames.Pragma, HeaderNames.Server, HeaderNames.SetCookie,
-        HeaderNames.StrictTransportSecurity, HeaderNames.Vary, HeaderNames.Via, HeaderNames.XContentTypeOptions, HeaderNames.XFrameOptions,
-        "X-XSS-Protection", "Referrer-Policy", "Permissions-Policy", "CDN-Cache-Control", "accept", "accept-encoding", "accept-language", "origin", "user-agent", "cookie",
-    }.ToFrozenSet(StringComparer.Ordinal);
 
     private ReadOnlySpan<byte> _rest = bytes;
 
@@ -67,7 +55,7 @@ internal ref struct DiskTextReader(ReadOnlySpan<byte> bytes)
             return Encoding.Latin1.GetString(bytes);
         Span<char> name = stackalloc char[MaxName];
         name = name[..Encoding.Latin1.GetChars(bytes, name)];
-        return s_names.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(name, out var known) ? known : new(name);
+        return FieldNames.Of(name);
     }
 
     public StringValues ReadValues()

@@ -6,7 +6,7 @@ namespace ProxyKit.Compression;
 /// Entity tags of compressed responses: those of the upstream, with the coding at the end, because two encodings of one content are two representations (RFC 9110 §8.8.3.3). Weak tags remain, as they
 /// are about the content alone.
 /// </summary>
-internal static class EntityTags
+internal static class EncodedTags
 {
     /// <summary><c>"abc"</c> as <c>"abc-br"</c>; null if it is weak, or no tag.</summary>
     public static string? Encode(string? tag, string coding) =>
