@@ -1,11 +1,47 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
 using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Caching;
 
-/// <summary>Only what has come to its end is stored.</summary>
+using Wire = Protocols.Wire;
+
+/// <summary>Only what has come to its end is stored, and it comes back as it was.</summary>
 public class WholenessTests
 {
     private const string Head = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n";
+
+    [Theory]
+    [InlineData(Wire.Http1, true)]
+    [InlineData(Wire.Http1, false)]
+    [InlineData(Wire.H2C, true)]
+    [InlineData(Wire.H2C, false)]
+    public async Task A_hit_has_every_byte_whether_it_is_one_piece_or_several(Wire client, bool isLengthKnown)
+    {
+        await using var origin = await CachedOrigin.StartAsync(
+            async context =>
+            {
+                var body = Peers.Bytes(int.Parse(context.Request.Path.Value![1..], CultureInfo.InvariantCulture), 7);
+                context.Response.Headers.CacheControl = "max-age=60";
+                if (isLengthKnown)
+                    context.Response.ContentLength = body.Length;
+                await context.Response.Body.WriteAsync(body);
+            },
+            client: client);
+
+        int[] lengths = [1, 16 * 1024, (16 * 1024) + 1, (64 * 1024) - 1, 64 * 1024, (64 * 1024) + 1, 128 * 1024, 300_001, 1_000_000];
+        foreach (var length in lengths)
+        {
+            for (var i = 0; i < 2; i++)
+            {
+                using var response = await origin.GetAsync($"/{length}");
+                Assert.Equal(Peers.Bytes(length, 7), await response.Content.ReadAsByteArrayAsync());
+            }
+        }
+        using var range = await origin.GetAsync("/131072", ("Range", "bytes=65000-66000"));
+        Assert.Equal(Peers.Bytes(128 * 1024, 7)[65_000..66_001], await range.Content.ReadAsByteArrayAsync());
+        Assert.Equal(lengths.Length, origin.Requests);
+    }
 
     [Theory]
     [InlineData("Content-Length: 10\r\n\r\nhalf", false)]
