@@ -118,20 +118,6 @@ public sealed class DiskEvictionTests : IDisposable
         Assert.InRange(_disk.Store.Size, 400_000, 500_000);
     }
 
-    [Fact]
-    public void What_is_stored_costs_little_memory()
-    {
-        const int count = 100_000;
-        var index = new DiskIndex(long.MaxValue);
-        var before = GC.GetTotalMemory(forceFullCollection: true);
-        for (var i = 0; i < count; i++)
-            index.Add(new(KeyHash.Of($"{i}"), i, 0) { HeadBlocks = 1 }, [], 32, []);
-        var each = (GC.GetTotalMemory(forceFullCollection: true) - before) / (double)count;
-
-        Assert.InRange(each, 50, 150);
-        Assert.Equal(count, index.Count);
-    }
-
     // Without using them, which would change the order.
     private async Task<string> StoredAsync(int count, bool find = true)
     {
