@@ -126,22 +126,8 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             flight.Dispose();
             return false; // somebody was faster
         }
-        // Somebody else's may have ended between the look at the store and the start of this one.
-        if (canShare)
-        {
-            var mustBegin = false;
-            try
-            {
-                mustBegin = !await IsStoredByNowAsync(stored);
-            }
-            finally
-            {
-                if (!mustBegin)
-                    flight.GiveUp();
-            }
-            if (!mustBegin)
-                return false;
-        }
+        if (canShare && !await IsStillNeededAsync(flight, stored))
+            return false;
         flight.Join();
         flight.Start();
         try
@@ -162,6 +148,22 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         {
             flight.Leave();
         }
+    }
+
+    // Somebody else's may have ended between the look at the store and the start of this one, which is given up then.
+    private async ValueTask<bool> IsStillNeededAsync(CacheFlight flight, CachedResponse? before)
+    {
+        var isNeeded = false;
+        try
+        {
+            isNeeded = !await IsStoredByNowAsync(before);
+        }
+        finally
+        {
+            if (!isNeeded)
+                flight.GiveUp();
+        }
+        return isNeeded;
     }
 
     private async ValueTask<bool> IsStoredByNowAsync(CachedResponse? before) =>

@@ -59,7 +59,7 @@ internal sealed class CacheStage
         var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[256]);
         try
         {
-            if (!TryWriteKey(ref key, context))
+            if (!_key.TryWrite(ref key, context, NormalizedQuery(context), Coding))
                 return PassAsync(context, CacheRefusal.KeyTooLong);
             var finding = Store.FindAsync(key.Text, context.RequestAborted);
             if (!finding.IsCompletedSuccessfully)
@@ -164,11 +164,6 @@ internal sealed class CacheStage
                 return false;
         }
         return _bypass?.Invoke(context) != true;
-    }
-
-    private bool TryWriteKey(ref DefaultInterpolatedStringHandler key, HttpContext context)
-    {
-        return _key.TryWrite(ref key, context, NormalizedQuery(context), Coding);
     }
 
     private string? NormalizedQuery(HttpContext context) =>

@@ -6,7 +6,7 @@ namespace ProxyKit.Caching.Disk;
 /// What is on disk: by key, by tag, in the order of use; and how much of the disk it takes together with what is being written. It knows nothing of files: whoever takes something out of it
 /// removes them then.
 /// </summary>
-internal sealed class DiskIndex(long limit)
+internal sealed partial class DiskIndex(long limit)
 {
     private readonly Lock _lock = new();
     // The newest response of each key; the others hang on it.
@@ -131,28 +131,6 @@ internal sealed class DiskIndex(long limit)
         }
     }
 
-    /// <summary>Puts what was there before the process started, and has not been used since, in the order in which it was used then.</summary>
-    public void SortThoseFromBefore()
-    {
-        var sorted = Array.FindAll(All(), entry => entry.IsFromBefore);
-        Array.Sort(sorted, static (a, b) => b.LastUse.CompareTo(a.LastUse));
-        lock (_lock)
-        {
-            foreach (var entry in sorted)
-            {
-                if (!entry.IsStored || !entry.IsFromBefore || entry == _oldest)
-                    continue;
-                Unlink(entry);
-                (entry.Newer, entry.Older) = (_oldest, null);
-                if (_oldest is { } oldest)
-                    oldest.Older = entry;
-                else
-                    _newest = entry;
-                _oldest = entry;
-            }
-        }
-    }
-
     /// <summary>Another head has been written for a response; room was reserved for it.</summary>
     /// <returns>False when it has been removed meanwhile: then its files must not stay.</returns>
     public bool Update(DiskEntry entry, uint headBlocks, long stamp, ValueList<string> tags)
@@ -167,22 +145,6 @@ internal sealed class DiskIndex(long limit)
             SetTagsOf(entry, tags);
             return true;
         }
-    }
-
-    /// <summary>The tags of a response that was there before the process started.</summary>
-    public void SetTags(DiskEntry entry, ValueList<string> tags)
-    {
-        lock (_lock)
-        {
-            if (entry.IsStored && entry.Tags is null)
-                SetTagsOf(entry, tags);
-        }
-    }
-
-    public DiskEntry[] FindTag(string tag)
-    {
-        lock (_lock)
-            return _tags.TryGetValue(tag, out var found) ? [.. found.Entries] : [];
     }
 
     /// <returns>False if it was not stored any more.</returns>
@@ -225,15 +187,6 @@ internal sealed class DiskIndex(long limit)
         for (var entry = newest; entry is not null; entry = entry.Sibling)
             all.Add(entry);
         return [.. all];
-    }
-
-    private void Evict(List<DiskEntry> evicted)
-    {
-        while (_used > limit && _oldest is { } oldest)
-        {
-            RemoveStored(oldest);
-            evicted.Add(oldest);
-        }
     }
 
     // Among those of its key, in the order of their ids; that is but for two that were written side by side the order in which they were stored.
@@ -281,59 +234,6 @@ internal sealed class DiskIndex(long limit)
         entry.Sibling = null;
         Unlink(entry);
         ClearTags(entry);
-    }
-
-    private void LinkNewest(DiskEntry entry)
-    {
-        (entry.Older, entry.Newer) = (_newest, null);
-        if (_newest is { } newest)
-            newest.Newer = entry;
-        else
-            _oldest = entry;
-        _newest = entry;
-    }
-
-    private void Unlink(DiskEntry entry)
-    {
-        if (entry.Older is { } older)
-            older.Newer = entry.Newer;
-        else
-            _oldest = entry.Newer;
-        if (entry.Newer is { } newer)
-            newer.Older = entry.Older;
-        else
-            _newest = entry.Older;
-        (entry.Older, entry.Newer) = (null, null);
-    }
-
-    private void SetTagsOf(DiskEntry entry, ValueList<string> names)
-    {
-        ClearTags(entry);
-        if (names.Count == 0)
-        {
-            entry.Tags = [];
-            return;
-        }
-        var tags = new List<DiskTag>(names.Count);
-        foreach (var name in names)
-        {
-            if (!_tags.TryGetValue(name, out var tag))
-                _tags.Add(name, tag = new(name));
-            if (tag.Entries.Add(entry))
-                tags.Add(tag);
-        }
-        entry.Tags = [.. tags];
-    }
-
-    private void ClearTags(DiskEntry entry)
-    {
-        foreach (var tag in entry.Tags ?? [])
-        {
-            tag.Entries.Remove(entry);
-            if (tag.Entries.Count == 0)
-                _tags.Remove(tag.Name);
-        }
-        entry.Tags = null;
     }
 
     private sealed class ByHash : IEqualityComparer<DiskEntry>, IAlternateEqualityComparer<KeyHash, DiskEntry>
