@@ -34,6 +34,12 @@ public sealed class ReverseProxyOptions
     /// <summary>How the path is sent on. Default: <see cref="PathForwarding.Raw"/>.</summary>
     public PathForwarding PathForwarding { get; set; }
 
+    /// <summary>
+    /// Whether interim responses (102, 103 Early Hints and others but 100 and 101; RFC 9110 §15.2) are passed on, where that can be done: from an upstream over HTTP/1.1 in clear text to a client over
+    /// HTTP/1.1. Turn it off for clients that take the first response for the last. Default: true. nginx: <c>early_hints</c>.
+    /// </summary>
+    public bool RelayInterimResponses { get; set; } = true;
+
     /// <summary>What all buffered bodies may take together, and where they wait.</summary>
     public BufferingLimits Buffering { get; } = new();
 

@@ -129,6 +129,9 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         if (canShare && !await IsStillNeededAsync(flight, stored))
             return false;
         flight.Join();
+        var interim = InterimResponses.For(context);
+        if (interim != InterimResponses.None && context.GetProxyContext() is { } proxy)
+            proxy.Interim = interim; // the flight's too
         flight.Start();
         try
         {
@@ -141,6 +144,10 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             {
                 _ = flight.DropFirstAsync();
                 throw;
+            }
+            finally
+            {
+                await interim.CloseAsync(context);
             }
             return await TryTakeAsync(answer, stored);
         }

@@ -76,6 +76,7 @@ internal sealed class Forwarder
             {
                 Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
                 attempt.Response = await SendAsync(attempt, context, proxy);
+                await EndInterimAsync(context, proxy);
                 if (attempt.Response is null)
                     return; // a request delegate has answered
                 Received(attempt, proxy);
@@ -85,6 +86,7 @@ internal sealed class Forwarder
                 series = new(this, resilience, context, proxy, prepared, clock, _services);
                 attempt = await series.RunAsync();
                 proxy.IsDecided = true;
+                await EndInterimAsync(context, proxy);
                 if (attempt.Exception is { } failure)
                 {
                     await AnswerAsync(context, proxy, attempt, failure);
@@ -129,7 +131,7 @@ internal sealed class Forwarder
     /// <summary>The answer's header section; null when a request delegate has answered.</summary>
     public ValueTask<UpstreamResponse?> SendAsync(Attempt attempt, HttpContext context, ProxyContext proxy) =>
         CanSendDirectly(attempt, proxy)
-            ? proxy.Transport.SendDirectlyAsync(attempt.Request, attempt.Destination!, attempt.Clock.Token)
+            ? proxy.Transport.SendDirectlyAsync(attempt.Request, attempt.Destination!, new(context, proxy, _responseHeaders), attempt.Clock.Token)
             : new(SendMessageAsync(attempt, context, proxy));
 
     /// <summary>Takes note of an answer, and looks whether it is one.</summary>
@@ -243,8 +245,13 @@ internal sealed class Forwarder
             proxy.BufferedBody?.Dispose();
     }
 
+    // An attempt that lost to another may still hear of one.
+    private static ValueTask EndInterimAsync(HttpContext context, ProxyContext proxy) =>
+        Interlocked.Exchange(ref proxy.Interim, InterimResponses.None) is { } interim ? interim.CloseAsync(context) : default;
+
     private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)
     {
+        await EndInterimAsync(context, proxy);
         var failure = attempt.Failure;
         proxy.Error = failure.Error;
         proxy.Exception = exception is NoDestinationException ? null : exception;

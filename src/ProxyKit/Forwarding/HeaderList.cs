@@ -40,6 +40,18 @@ internal sealed class HeaderList
         return index < 0 ? default : _fields[index].Value;
     }
 
+    /// <summary>The values of all fields of that name: what a peer has sent may stand in several.</summary>
+    public StringValues All(string name)
+    {
+        StringValues all = default;
+        foreach (ref readonly var field in Fields)
+        {
+            if (field.Name.Length == name.Length && field.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                all = StringValues.Concat(all, field.Value);
+        }
+        return all;
+    }
+
     public void Set(string name, StringValues value)
     {
         var index = IndexOf(name);

@@ -22,9 +22,9 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         fastCgi is not null || http1 is not null && !destination.Target.IsHttps && (_http == HttpVersion.Version11 || _policy == HttpVersionPolicy.RequestVersionOrLower)
         && _http != HttpVersion.Version10 && (IsVersionConfigured || !isGrpc);
 
-    public ValueTask<UpstreamResponse?> SendDirectlyAsync(PreparedRequest prepared, Destination destination, CancellationToken cancellationToken) =>
+    public ValueTask<UpstreamResponse?> SendDirectlyAsync(PreparedRequest prepared, Destination destination, InterimRelay interim, CancellationToken cancellationToken) =>
         fastCgi is not null ? fastCgi.SendAsync(prepared, destination, cancellationToken)
-        : Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, cancellationToken);
+        : Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, interim, cancellationToken);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>
         invoker.SendAsync(message, cancellationToken);

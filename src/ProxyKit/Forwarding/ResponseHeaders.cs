@@ -1,5 +1,9 @@
 using System.Collections.Frozen;
+using System.Globalization;
+using System.Net;
+using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Diagnostics;
 using ProxyKit.Transforms;
@@ -11,7 +15,12 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
 {
     private readonly ViaHeader _via = new(options.Pseudonym);
     private readonly FrozenSet<string> _hidden = options.HiddenResponseHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    // Whatever a transform does to one in the final response, it does not stand in an interim one.
+    private readonly FrozenSet<string> _transformed = transforms.Response.Select(t => t.Name).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     private int _fileIsIgnored;
+
+    /// <summary>Whether interim responses are passed on.</summary>
+    public bool RelaysInterim => options.RelayInterimResponses;
 
     /// <summary>Null, or what is wrong with the framing of the response (RFC 9112 §6.1).</summary>
     public static string? Check(UpstreamResponse response, bool upgradeRequested)
@@ -32,12 +41,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         string? charset = null;
         if (transforms.CopyResponseHeaders)
         {
-            StringValues connection = default;
-            foreach (ref readonly var field in response.Headers.Fields)
-            {
-                if (field.Name.Length == 10 && field.Name.Equals("Connection", StringComparison.OrdinalIgnoreCase))
-                    connection = StringValues.Concat(connection, field.Value);
-            }
+            var connection = response.Headers.All("Connection");
             var nominated = connection.Count > 0 ? HeaderRules.Nominated(connection) : null;
             // One bit for names that look alike: only they can be there already. What an app's middleware has set before may be any.
             var seen = headers.Count > 0 ? ulong.MaxValue : 0;
@@ -65,6 +69,21 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         if (charset is not null)
             AccelHeaders.SetCharset(headers, charset);
         headers.Via = _via.Append(via, response.Version);
+    }
+
+    /// <summary>An interim response as the client gets it: without all that is looked at, rewritten or obeyed in a final one.</summary>
+    public string Interim(int status, string? reason, HeaderList fields)
+    {
+        reason = reason is null || RequestGuard.HasControls(reason) ? ReasonPhrases.GetReasonPhrase(status) : reason;
+        var head = new StringBuilder().Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} {reason}\r\n");
+        var nominated = HeaderRules.Nominated(fields.All("Connection"));
+        foreach (ref readonly var field in fields.Fields)
+        {
+            if (transforms.CopyResponseHeaders && HeaderRules.ForResponse(field.Name) == HeaderRule.Forward && !_hidden.Contains(field.Name) && !_transformed.Contains(field.Name)
+                && (nominated is null || !HeaderRules.IsNominated(nominated, field.Name)) && transforms.AllowedResponseHeaders?.Contains(field.Name) != false)
+                head.Append(field.Name).Append(": ").Append(field.Value.ToString()).Append("\r\n");
+        }
+        return head.Append("Via: ").Append(_via.Append(fields.All("Via"), HttpVersion.Version11).ToString()).Append("\r\n\r\n").ToString();
     }
 
     private void Obey(ProxyContext proxy, string name, StringValues value, ref string? charset)

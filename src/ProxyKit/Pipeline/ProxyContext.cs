@@ -82,6 +82,9 @@ public sealed class ProxyContext
     /// <summary>The request's body, where it was taken off the client before; null otherwise.</summary>
     internal BufferedRequestBody? BufferedBody { get; set; }
 
+    /// <summary>The interim responses to the client; null before there is any.</summary>
+    internal InterimResponses? Interim;
+
     internal Cluster Owner { get; }
 
     internal Balancer Balancer { get; set; }

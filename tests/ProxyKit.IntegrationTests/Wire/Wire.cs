@@ -80,6 +80,14 @@ internal static class Raw
 
     public static string Body(string message) => message[(message.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
 
+    /// <summary>What follows interim responses.</summary>
+    public static string Final(string response)
+    {
+        while (Status(response) < 200)
+            response = Body(response);
+        return response;
+    }
+
     /// <summary>The values of the header lines of that name, in their order.</summary>
     public static string[] Values(string message, string name) =>
         [.. Head(message).Split("\r\n").Skip(1).Where(l => l.StartsWith(name + ":", StringComparison.OrdinalIgnoreCase)).Select(l => l[(name.Length + 1)..].Trim(' '))];

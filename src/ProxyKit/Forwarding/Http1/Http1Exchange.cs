@@ -47,7 +47,8 @@ internal sealed class Http1Exchange : UpstreamResponse
     private Http1Response Response => Connection.Response;
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public static async ValueTask<UpstreamResponse?> SendAsync(Http1Pool pool, PreparedRequest request, Destination destination, CancellationToken cancellationToken)
+    public static async ValueTask<UpstreamResponse?> SendAsync(
+        Http1Pool pool, PreparedRequest request, Destination destination, InterimRelay interim, CancellationToken cancellationToken)
     {
         for (var fresh = false; ; fresh = true)
         {
@@ -62,7 +63,7 @@ internal sealed class Http1Exchange : UpstreamResponse
                     await connection.FlushAsync();
                 var response = connection.Response;
                 response.Begin(HttpMethods.IsHead(request.Method));
-                while (!response.TryParse(exchange._continue))
+                while (!response.TryParse(exchange._continue, interim))
                     response.Received(await connection.FillAsync());
                 exchange.Answered();
                 return exchange;

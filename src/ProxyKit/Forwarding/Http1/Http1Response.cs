@@ -48,8 +48,8 @@ internal sealed partial class Http1Response(Http1Connection connection)
         Reset();
     }
 
-    /// <summary>Parses what has been received. True when a final head is there; <paramref name="onContinue"/> is told of a 100 before it.</summary>
-    public bool TryParse(TaskCompletionSource? onContinue)
+    /// <summary>Parses what has been received. True when a final head is there; <paramref name="onContinue"/> is told of a 100 before it, <paramref name="interim"/> of others.</summary>
+    public bool TryParse(TaskCompletionSource? onContinue, in InterimRelay interim)
     {
         while (TryParseHead())
         {
@@ -63,6 +63,8 @@ internal sealed partial class Http1Response(Http1Connection connection)
                 throw Invalid(StatusCode == 101 ? "a 101 that nobody asked for" : "no end of interim responses");
             if (StatusCode == 100)
                 onContinue?.TrySetResult();
+            else
+                interim.Relay(StatusCode, ReasonPhrase, Headers);
             Reset();
         }
         return false;
