@@ -51,7 +51,8 @@ public sealed class ReverseProxyOptions
 
     /// <summary>
     /// Sets Kestrel to read and write header bytes above 0x7F one to one (latin-1), to keep the names in <c>Connection</c> (fields of one hop, which are
-    /// dropped), and to send no <c>Server</c> header of its own. It is the whole server's setting, not only proxied routes'. Default: true.
+    /// dropped), to send no <c>Server</c> header of its own, and to keep up to 128 KB of a response for a client that is slower (<c>SocketTransportOptions.MaxWriteBufferSize</c>, unless that is
+    /// set to something else than its default, 64 KB). It is the whole server's setting, not only proxied routes'. Default: true.
     /// </summary>
     public bool ConfigureKestrel { get; set; } = true;
 }

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using ProxyKit.Configuration;
 using ProxyKit.IntegrationTests.Protocols;
@@ -163,7 +164,7 @@ public class InterimResponseTests
         var reply = string.Concat(Enumerable.Range(0, 30).Select(i => $"HTTP/1.1 103 Early Hints\r\nX-Long: {new string('a', 4000)}\r\n\r\n")) + WireProxy.Ok;
         await using var upstream = new RawUpstream(reply);
         await using var proxy = await KestrelApp.StartAsync(
-            app => app.MapProxy("/{**path}", upstream.Url), services => services.AddReverseProxy(), kestrel: k => k.Limits.MaxResponseBufferSize = buffer);
+            app => app.MapProxy("/{**path}", upstream.Url), services => services.Configure<SocketTransportOptions>(o => o.MaxWriteBufferSize = buffer).AddReverseProxy());
 
         var response = await RawClient.SendAsync(proxy.Port, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 
