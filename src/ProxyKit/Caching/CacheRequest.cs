@@ -147,7 +147,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             }
             finally
             {
-                await interim.CloseAsync(context);
+                interim.Close(context);
             }
             return await TryTakeAsync(answer, stored);
         }

@@ -38,7 +38,7 @@ internal sealed class Forwarder
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
         _site = new(route, services);
-        _responseHeaders = new(_transforms, services.Options, services.Log);
+        _responseHeaders = new(route, _transforms, services.Options, services.Log);
         _errors = new(route, _transforms, services);
         _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null, services.Clocks.Time);
         _interception = ErrorInterception.Create(route, _errors);
@@ -76,7 +76,7 @@ internal sealed class Forwarder
             {
                 Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
                 attempt.Response = await SendAsync(attempt, context, proxy);
-                await EndInterimAsync(context, proxy);
+                EndInterim(context, proxy);
                 if (attempt.Response is null)
                     return; // a request delegate has answered
                 Received(attempt, proxy);
@@ -86,7 +86,7 @@ internal sealed class Forwarder
                 series = new(this, resilience, context, proxy, prepared, clock, _services);
                 attempt = await series.RunAsync();
                 proxy.IsDecided = true;
-                await EndInterimAsync(context, proxy);
+                EndInterim(context, proxy);
                 if (attempt.Exception is { } failure)
                 {
                     await AnswerAsync(context, proxy, attempt, failure);
@@ -246,12 +246,12 @@ internal sealed class Forwarder
     }
 
     // An attempt that lost to another may still hear of one.
-    private static ValueTask EndInterimAsync(HttpContext context, ProxyContext proxy) =>
-        Interlocked.Exchange(ref proxy.Interim, InterimResponses.None) is { } interim ? interim.CloseAsync(context) : default;
+    private static void EndInterim(HttpContext context, ProxyContext proxy) =>
+        Interlocked.Exchange(ref proxy.Interim, InterimResponses.None)?.Close(context);
 
     private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)
     {
-        await EndInterimAsync(context, proxy);
+        EndInterim(context, proxy);
         var failure = attempt.Failure;
         proxy.Error = failure.Error;
         proxy.Exception = exception is NoDestinationException ? null : exception;

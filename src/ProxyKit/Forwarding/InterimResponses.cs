@@ -3,6 +3,7 @@ using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace ProxyKit.Forwarding;
 
@@ -12,14 +13,14 @@ namespace ProxyKit.Forwarding;
 /// </summary>
 internal sealed class InterimResponses(HttpContext client, IDuplexPipe connection)
 {
-    // Below what a server keeps for a client that does not read, so that nothing waits for one.
+    // Of all of them, as they came: what a browser acts on is far less.
     private const int MaxBytes = 16 * 1024;
 
-    // What a client has to begin to take them in, where the server keeps less: Kestrel gives the final response as long.
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+    // What may be in front of the final response when the client takes in nothing: at least what the server keeps for it.
+    private const int MaxOutstanding = 128 * 1024;
 
     private readonly Lock _lock = new();
-    private Task? _writing;
+    private Task _writing = Task.CompletedTask;
     private int _bytes;
     private bool _isClosed;
 
@@ -29,38 +30,58 @@ internal sealed class InterimResponses(HttpContext client, IDuplexPipe connectio
     /// <summary>Those to this request, or <see cref="None"/>.</summary>
     public static InterimResponses For(HttpContext client) =>
         // Kestrel may write a 100 at any moment where the client expects one; and HTTP/1.0 knows no interim responses.
-        client.Request is { Protocol: "HTTP/1.1", Headers.Expect.Count: 0 } && !client.Response.HasStarted
-            && client.Features.Get<IHttpResetFeature>() is null && client.Features.Get<IConnectionTransportFeature>() is { } connection
+        client.Request is { Protocol: "HTTP/1.1", Headers.Expect.Count: 0 } && client.Features is var features
+            // The server's own response, on a connection that has no others beside it: a stand-in for it says nothing of what has been written to the connection.
+            && features.Get<IHttpMinResponseDataRateFeature>() is { } own && own == features.Get<IHttpResponseFeature>() && features.Get<IHttpResetFeature>() is null
+            && features.Get<IConnectionTransportFeature>() is { } connection
             ? new(client, connection.Transport)
             : None;
+
+    /// <summary>Whether one of this length may be written, and takes it off what all of them may have. Those that come while another waits for the client are left out.</summary>
+    public bool TryBegin(int length)
+    {
+        lock (_lock)
+            return IsOpen && (_bytes += length) <= MaxBytes;
+    }
 
     /// <summary>Writes one, if it is not too late. Never waits.</summary>
     public void Write(string head)
     {
         lock (_lock)
         {
-            if (_isClosed || _writing is { IsCompleted: false } || (_bytes += head.Length) > MaxBytes)
+            if (!IsOpen)
                 return;
             try
             {
                 _writing = connection.Output.WriteAsync(Encoding.Latin1.GetBytes(head)).AsTask();
             }
-            catch (InvalidOperationException)
+            catch (Exception) // the connection has ended, in whatever way: the client's affair
             {
-                _isClosed = true; // the connection has ended
+                _isClosed = true;
             }
         }
     }
 
-    /// <summary>Lets none through any more. To be awaited before the final response begins; only the client's own request waits for what has been written.</summary>
-    public async ValueTask CloseAsync(HttpContext context)
+    /// <summary>Lets none through any more. To be called before the final response begins, in the client's own request at the latest: that response waits for what is being written.</summary>
+    public void Close(HttpContext context)
     {
         lock (_lock)
             _isClosed = true;
-        if (context != client || _writing is not { IsCompletedSuccessfully: false } writing)
+        if (context != client || _writing.IsCompleted || client.Response.HasStarted)
             return;
-        await writing.WaitAsync(s_patience).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        if (!writing.IsCompleted)
+        client.Response.OnStarting(static interim => ((InterimResponses)interim).WaitAsync(), this);
+        client.Response.OnCompleted(static interim => ((InterimResponses)interim).WaitAsync(), this); // there may be no response
+    }
+
+    // Until it is closed the client's request goes on; but somebody else may have begun to answer it.
+    private bool IsOpen => !_isClosed && _writing.IsCompleted && !client.Response.HasStarted;
+
+    // As long as Kestrel would wait for a client that takes in as little.
+    private async Task WaitAsync()
+    {
+        var limit = client.Features.Get<IHttpMinResponseDataRateFeature>()?.MinDataRate is { } rate ? rate.GracePeriod + TimeSpan.FromSeconds(MaxOutstanding / rate.BytesPerSecond) : Timeout.InfiniteTimeSpan;
+        await _writing.WaitAsync(limit).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!_writing.IsCompleted)
             client.Abort();
     }
 }
@@ -68,7 +89,8 @@ internal sealed class InterimResponses(HttpContext client, IDuplexPipe connectio
 /// <summary>Where the interim responses to a request go.</summary>
 internal readonly struct InterimRelay(HttpContext context, ProxyContext proxy, ResponseHeaders headers)
 {
-    public void Relay(int status, string? reason, HeaderList fields)
+    /// <summary>Passes one on. <paramref name="length"/>: of its header section, in bytes.</summary>
+    public void Relay(int status, string? reason, HeaderList fields, int length)
     {
         if (!headers.RelaysInterim)
             return;
@@ -78,7 +100,7 @@ internal readonly struct InterimRelay(HttpContext context, ProxyContext proxy, R
             var made = InterimResponses.For(context);
             interim = Interlocked.CompareExchange(ref proxy.Interim, made, null) ?? made;
         }
-        if (interim != InterimResponses.None)
+        if (interim.TryBegin(length))
             interim.Write(headers.Interim(status, reason, fields));
     }
 }

@@ -11,12 +11,13 @@ using ProxyKit.Transforms;
 namespace ProxyKit.Forwarding;
 
 /// <summary>Copies a response's header section to the client's, less what is this hop's business, with public addresses in place of internal ones.</summary>
-internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOptions options, ProxyLog log)
+internal sealed class ResponseHeaders(RouteConfig route, RouteTransforms transforms, ReverseProxyOptions options, ProxyLog log)
 {
     private readonly ViaHeader _via = new(options.Pseudonym);
     private readonly FrozenSet<string> _hidden = options.HiddenResponseHeaders.ToFrozenSet(StringComparer.OrdinalIgnoreCase);
-    // Whatever a transform does to one in the final response, it does not stand in an interim one.
-    private readonly FrozenSet<string> _transformed = transforms.Response.Select(t => t.Name).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
+    // What a transform has to do with in the final response, whatever that is, and what the cache keeps for itself.
+    private readonly FrozenSet<string> _notInterim = transforms.Response.Select(t => t.Name)
+        .Concat(route.Cache is { } cache ? [cache.TagField, "Surrogate-Control"] : []).ToFrozenSet(StringComparer.OrdinalIgnoreCase);
     private int _fileIsIgnored;
 
     /// <summary>Whether interim responses are passed on.</summary>
@@ -79,7 +80,7 @@ internal sealed class ResponseHeaders(RouteTransforms transforms, ReverseProxyOp
         var nominated = HeaderRules.Nominated(fields.All("Connection"));
         foreach (ref readonly var field in fields.Fields)
         {
-            if (transforms.CopyResponseHeaders && HeaderRules.ForResponse(field.Name) == HeaderRule.Forward && !_hidden.Contains(field.Name) && !_transformed.Contains(field.Name)
+            if (transforms.CopyResponseHeaders && HeaderRules.ForResponse(field.Name) == HeaderRule.Forward && !_hidden.Contains(field.Name) && !_notInterim.Contains(field.Name)
                 && (nominated is null || !HeaderRules.IsNominated(nominated, field.Name)) && transforms.AllowedResponseHeaders?.Contains(field.Name) != false)
                 head.Append(field.Name).Append(": ").Append(field.Value.ToString()).Append("\r\n");
         }

@@ -1,8 +1,11 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Security;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -19,9 +22,11 @@ public class InterimResponseTests
     private const string Get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task They_are_passed_on_as_they_come(bool isCached)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public async Task They_are_passed_on_as_they_come(bool isCached, bool isMore)
     {
         var mayEnd = new TaskCompletionSource();
         await using var wire = await WireProxy.StartAsync(
@@ -32,7 +37,13 @@ public class InterimResponseTests
                 await mayEnd.Task.WaitAsync(connection.Stopping);
                 await connection.SendAsync("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 199 Whatever\r\nX-My: é\r\n\r\nHTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nX-Own: 1\r\nContent-Length: 2\r\n\r\nok");
             }),
-            route: isCached ? r => r.WithCache() : null,
+            route: r =>
+            {
+                if (isCached)
+                    r.WithCache();
+                if (isMore)
+                    r.WithBuffering().WithCompression().WithRetries();
+            },
             options: o => o.Pseudonym = "px");
         using var client = await wire.ConnectAsync();
 
@@ -81,6 +92,15 @@ public class InterimResponseTests
             route: r => r.WithTransforms(t => t.AllowResponseHeaders("Link")), options: o => o.Pseudonym = "px");
 
         Assert.Equal("HTTP/1.1 103 Early Hints\r\nLink: <a>\r\nVia: 1.1 px\r\n", Raw.Head(await wire.GetAsync("/")));
+    }
+
+    [Fact]
+    public async Task What_the_cache_keeps_for_itself_does_not_stand_in_them()
+    {
+        await using var wire = await WireProxy.StartAsync(
+            new RawUpstream("HTTP/1.1 103 Early Hints\r\nCache-Tag: a\r\nSurrogate-Control: max-age=9\r\n\r\n" + WireProxy.Ok), route: r => r.WithCache(c => c.SurrogateControl = true), options: o => o.Pseudonym = "px");
+
+        Assert.Equal("HTTP/1.1 103 Early Hints\r\nVia: 1.1 px\r\n", Raw.Head(await wire.GetAsync("/")));
     }
 
     [Theory]
@@ -292,5 +312,106 @@ public class InterimResponseTests
 
         Assert.StartsWith("HTTP/1.1 200 OK\r\n", hit);
         Assert.Single(upstream.Requests);
+    }
+
+    [Fact]
+    public async Task A_request_that_only_looks_like_the_clients_has_none()
+    {
+        await using var upstream = new RawUpstream(Hint + WireProxy.Ok);
+        await using var proxy = await KestrelApp.StartAsync(
+            app => app.Run(async context =>
+            {
+                // A part of a page, from elsewhere: with a response of its own over the client's features.
+                await context.Response.WriteAsync("one ");
+                await context.Response.Body.FlushAsync();
+                var features = new FeatureCollection(context.Features);
+                features.Set<IHttpResponseFeature>(new HttpResponseFeature());
+                using var part = new MemoryStream();
+                features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(part));
+                features.Set<IItemsFeature>(new ItemsFeature());
+                await app.Services.GetRequiredService<IProxyForwarder>().ForwardAsync(new DefaultHttpContext(features), upstream.Url);
+                await context.Response.WriteAsync(Encoding.Latin1.GetString(part.ToArray()));
+            }),
+            services => services.AddReverseProxy());
+
+        var response = await RawClient.SendAsync(proxy.Port, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal("4\r\none \r\n2\r\nok\r\n0\r\n\r\n", Raw.Body(response));
+    }
+
+    [Fact]
+    public async Task None_comes_once_a_middleware_has_begun_to_answer()
+    {
+        var (mayBegin, hasBegun) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var upstream = new RawUpstream(async connection =>
+        {
+            await connection.ReadRequestAsync();
+            await connection.SendAsync("HTTP/1.1 102 Processing\r\n\r\n");
+            await hasBegun.Task.WaitAsync(connection.Stopping);
+            await connection.SendAsync(Hint + WireProxy.Ok);
+        });
+        await using var proxy = await KestrelApp.StartAsync(
+            app =>
+            {
+                app.Use(async (context, next) =>
+                {
+                    var real = context.Features.GetRequiredFeature<IHttpResponseBodyFeature>();
+                    using var body = new MemoryStream();
+                    context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(body));
+                    var running = next(context);
+                    await mayBegin.Task;
+                    await real.Stream.WriteAsync("wait "u8.ToArray());
+                    await real.Stream.FlushAsync();
+                    hasBegun.SetResult();
+                    await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                    context.Features.Set(real);
+                    await real.Stream.WriteAsync("end"u8.ToArray());
+                });
+                app.MapProxy("/{**path}", upstream.Url);
+            },
+            services => services.AddReverseProxy());
+
+        using var client = await RawClient.ConnectAsync(proxy.Port);
+        await client.SendAsync(Get);
+        Assert.StartsWith("HTTP/1.1 102 ", await client.ReadUntilAsync("\r\n\r\n"));
+        mayBegin.SetResult();
+
+        Assert.Equal("5\r\nwait \r\n", Raw.Body(await client.ReadToEndAsync())); // the proxy cannot answer any more
+    }
+
+    [Fact]
+    public async Task A_clients_connection_that_has_failed_is_no_failure_of_the_upstream()
+    {
+        await using var upstream = RawUpstream.KeepAlive(Hint + WireProxy.Ok);
+        var ended = new TaskCompletionSource<ProxyContext>();
+        await using var proxy = await KestrelApp.StartAsync(
+            app =>
+            {
+                app.Use(async (context, next) =>
+                {
+                    await next(context);
+                    ended.SetResult(context.GetProxyContext()!);
+                });
+                app.MapProxy("/{**path}", upstream.Url).WithRetries();
+            },
+            services => services.AddReverseProxy(),
+            listen: listen => listen.Use(next => connection =>
+            {
+                var pipe = new Pipe();
+                pipe.Reader.Complete(new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.TimedOut));
+                connection.Transport = new Transport(connection.Transport.Input, pipe.Writer);
+                return next(connection);
+            }));
+        using var client = await RawClient.ConnectAsync(proxy.Port);
+        await client.SendAsync(Get);
+
+        Assert.Equal(1, (await ended.Task.WaitAsync(TimeSpan.FromSeconds(10))).Attempts);
+    }
+
+    private sealed class Transport(PipeReader input, PipeWriter output) : IDuplexPipe
+    {
+        public PipeReader Input => input;
+
+        public PipeWriter Output => output;
     }
 }

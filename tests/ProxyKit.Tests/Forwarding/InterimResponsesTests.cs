@@ -4,6 +4,8 @@ using System.Text;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Tests.Forwarding;
@@ -11,29 +13,44 @@ namespace ProxyKit.Tests.Forwarding;
 public class InterimResponsesTests
 {
     [Fact]
-    public async Task After_the_close_nothing_is_written()
+    public void After_the_close_nothing_is_written()
     {
         var client = new Client();
         var interim = InterimResponses.For(client.Context);
 
-        interim.Write("one");
-        await interim.CloseAsync(client.Context);
-        interim.Write("two");
+        Write(interim, "one");
+        interim.Close(client.Context);
+        Write(interim, "two");
 
         Assert.Equal("one", client.Written());
+        Assert.Null(client.Starting);
     }
 
     [Fact]
-    public async Task Another_request_that_closes_them_does_not_wait_for_the_client()
+    public void After_another_has_begun_to_answer_nothing_is_written()
+    {
+        var client = new Client();
+        var interim = InterimResponses.For(client.Context);
+
+        client.HasStarted = true;
+        Write(interim, "one");
+        interim.Close(client.Context);
+
+        Assert.Equal("", client.Written());
+    }
+
+    [Fact]
+    public void Another_request_that_closes_them_does_not_wait_for_the_client()
     {
         var client = new Client(pauseAt: 1);
         var interim = InterimResponses.For(client.Context);
-        interim.Write("one");
+        Write(interim, "one");
 
-        await interim.CloseAsync(new DefaultHttpContext());
-        interim.Write("two");
+        interim.Close(new DefaultHttpContext());
+        Write(interim, "two");
 
         Assert.Equal("one", client.Written());
+        Assert.Null(client.Starting);
     }
 
     [Fact]
@@ -41,50 +58,57 @@ public class InterimResponsesTests
     {
         var client = new Client(pauseAt: 1);
         var interim = InterimResponses.For(client.Context);
-        interim.Write("one");
-        interim.Write("two");
+        Write(interim, "one");
+        Write(interim, "two");
 
-        var closing = interim.CloseAsync(client.Context);
-        Assert.False(closing.IsCompleted);
+        interim.Close(client.Context);
+        var starting = client.Starting!();
+        Assert.False(starting.IsCompleted);
         Assert.Equal("one", client.Written());
-        await closing;
+        await starting;
 
         Assert.False(client.IsAborted);
     }
 
     [Fact]
-    public async Task A_client_that_takes_nothing_loses_its_connection()
+    public async Task A_client_that_takes_nothing_loses_its_connection_as_with_a_final_response()
     {
-        var client = new Client(pauseAt: 1);
+        var client = new Client(pauseAt: 1) { MinDataRate = new(bytesPerSecond: 1_000_000_000, TimeSpan.FromSeconds(1.1)) };
         var interim = InterimResponses.For(client.Context);
-        interim.Write("one");
+        Write(interim, "one");
 
-        await interim.CloseAsync(client.Context);
+        interim.Close(client.Context);
+        await client.Starting!();
 
         Assert.True(client.IsAborted);
     }
 
-    [Fact]
-    public async Task A_connection_that_has_ended_is_no_error()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_connection_that_has_ended_is_no_error(bool byItself)
     {
         var client = new Client();
         var interim = InterimResponses.For(client.Context);
-        await client.Pipe.Writer.CompleteAsync();
+        if (byItself)
+            await client.Pipe.Reader.CompleteAsync(new TimeoutException());
+        else
+            await client.Pipe.Writer.CompleteAsync();
 
-        interim.Write("one");
-        await interim.CloseAsync(client.Context);
+        Write(interim, "one");
+        interim.Close(client.Context);
+
+        Assert.Null(client.Starting);
     }
 
     [Fact]
-    public void Nothing_that_together_is_too_long_is_written()
+    public void All_that_have_come_are_limited_together_whatever_is_made_of_them()
     {
-        var client = new Client();
-        var interim = InterimResponses.For(client.Context);
+        var interim = InterimResponses.For(new Client().Context);
 
-        interim.Write(new string('a', 16 * 1024));
-        interim.Write("b");
-
-        Assert.Equal(16 * 1024, client.Written().Length);
+        Assert.True(interim.TryBegin(10 * 1024));
+        Assert.False(interim.TryBegin(7 * 1024));
+        Assert.False(interim.TryBegin(1));
     }
 
     public static TheoryData<string, Action<HttpContext>> WhereNoneCanBeSent => new()
@@ -94,7 +118,8 @@ public class InterimResponsesTests
         { "a stream that can be reset", c => c.Features.Set<IHttpResetFeature>(new Reset()) },
         { "Expect", c => c.Request.Headers.Expect = "100-continue" },
         { "no connection", c => c.Features.Set<IConnectionTransportFeature>(null) },
-        { "the response has started", c => c.Features.Set<IHttpResponseFeature>(new Started()) },
+        { "another response over the server's", c => c.Features.Set<IHttpResponseFeature>(new HttpResponseFeature()) },
+        { "another server", c => c.Features.Set<IHttpMinResponseDataRateFeature>(null) },
     };
 
     [Theory, MemberData(nameof(WhereNoneCanBeSent))]
@@ -106,12 +131,20 @@ public class InterimResponsesTests
         Assert.True(InterimResponses.For(client.Context) == InterimResponses.None, row);
     }
 
-    private sealed class Client : IConnectionTransportFeature, IHttpRequestLifetimeFeature, IDuplexPipe
+    private static void Write(InterimResponses interim, string head)
+    {
+        if (interim.TryBegin(head.Length))
+            interim.Write(head);
+    }
+
+    private sealed class Client : HttpResponseFeature, IHttpResponseFeature, IHttpMinResponseDataRateFeature, IConnectionTransportFeature, IHttpRequestLifetimeFeature, IDuplexPipe
     {
         public Client(int pauseAt = 0)
         {
             Pipe = new(new PipeOptions(pauseWriterThreshold: pauseAt, resumeWriterThreshold: pauseAt, useSynchronizationContext: false));
             Context = new DefaultHttpContext { Request = { Protocol = "HTTP/1.1" } };
+            Context.Features.Set<IHttpResponseFeature>(this);
+            Context.Features.Set<IHttpMinResponseDataRateFeature>(this);
             Context.Features.Set<IConnectionTransportFeature>(this);
             Context.Features.Set<IHttpRequestLifetimeFeature>(this);
         }
@@ -122,6 +155,13 @@ public class InterimResponsesTests
 
         public bool IsAborted { get; private set; }
 
+        public MinDataRate? MinDataRate { get; set; }
+
+        public new bool HasStarted { get; set; }
+
+        /// <summary>What the server would run before the final response.</summary>
+        public Func<Task>? Starting { get; private set; }
+
         public IDuplexPipe Transport { get => this; set => throw new NotSupportedException(); }
 
         public PipeReader Input => throw new NotSupportedException();
@@ -129,6 +169,8 @@ public class InterimResponsesTests
         public PipeWriter Output => Pipe.Writer;
 
         public CancellationToken RequestAborted { get; set; }
+
+        public override void OnStarting(Func<object, Task> callback, object state) => Starting = () => callback(state);
 
         public void Abort() => IsAborted = true;
 
@@ -147,10 +189,5 @@ public class InterimResponsesTests
         void IHttpResetFeature.Reset(int errorCode)
         {
         }
-    }
-
-    private sealed class Started : HttpResponseFeature
-    {
-        public override bool HasStarted => true;
     }
 }

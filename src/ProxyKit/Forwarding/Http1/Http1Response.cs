@@ -64,7 +64,7 @@ internal sealed partial class Http1Response(Http1Connection connection)
             if (StatusCode == 100)
                 onContinue?.TrySetResult();
             else
-                interim.Relay(StatusCode, ReasonPhrase, Headers);
+                interim.Relay(StatusCode, ReasonPhrase, Headers, _headBytes);
             Reset();
         }
         return false;
