@@ -104,7 +104,14 @@ internal sealed class RunningProgram : IAsyncDisposable
     public async Task<int> ExitCodeAsync(int seconds = 60)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(seconds));
-        await _process.WaitForExitAsync(limit.Token);
+        try
+        {
+            await _process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"The program has not ended{(_process.HasExited ? ", or somebody else still holds its output" : "")}:\n{Output}");
+        }
         return _process.ExitCode;
     }
 
