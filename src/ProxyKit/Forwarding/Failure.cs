@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Timeouts;
 using ProxyKit.Buffering;
+using ProxyKit.LoadBalancing;
 
 namespace ProxyKit.Forwarding;
 

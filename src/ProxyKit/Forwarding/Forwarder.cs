@@ -76,7 +76,7 @@ internal sealed class Forwarder
             {
                 Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
                 attempt.Response = await SendAsync(attempt, context, proxy);
-                EndInterim(context, proxy);
+                proxy.EndInterim(context);
                 if (attempt.Response is null)
                     return; // a request delegate has answered
                 Received(attempt, proxy);
@@ -86,7 +86,7 @@ internal sealed class Forwarder
                 series = new(this, resilience, context, proxy, prepared, clock, _services);
                 attempt = await series.RunAsync();
                 proxy.IsDecided = true;
-                EndInterim(context, proxy);
+                proxy.EndInterim(context);
                 if (attempt.Exception is { } failure)
                 {
                     await AnswerAsync(context, proxy, attempt, failure);
@@ -245,13 +245,9 @@ internal sealed class Forwarder
             proxy.BufferedBody?.Dispose();
     }
 
-    // An attempt that lost to another may still hear of one.
-    private static void EndInterim(HttpContext context, ProxyContext proxy) =>
-        Interlocked.Exchange(ref proxy.Interim, InterimResponses.None)?.Close(context);
-
     private async Task AnswerAsync(HttpContext context, ProxyContext proxy, Attempt attempt, Exception exception)
     {
-        EndInterim(context, proxy);
+        proxy.EndInterim(context);
         var failure = attempt.Failure;
         proxy.Error = failure.Error;
         proxy.Exception = exception is NoDestinationException ? null : exception;
@@ -297,10 +293,4 @@ internal sealed class Forwarder
             return true;
         }
     }
-}
-
-/// <summary>There is no destination that could be asked: none at all, or none below its limits.</summary>
-internal sealed class NoDestinationException(ProxyError error) : Exception("The cluster has no available destination.")
-{
-    public ProxyError Error { get; } = error;
 }

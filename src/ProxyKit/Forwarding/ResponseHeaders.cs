@@ -50,9 +50,7 @@ internal sealed class ResponseHeaders(RouteConfig route, RouteTransforms transfo
             {
                 var name = field.Name;
                 var rule = field.Rule == HeaderRule.Unknown ? HeaderRules.ForResponse(name) : field.Rule;
-                if (rule == HeaderRule.Drop || _hidden.Contains(name)
-                    || (nominated is not null && HeaderRules.IsNominated(nominated, name))
-                    || (transforms.AllowedResponseHeaders is { } allowed && !allowed.Contains(name)))
+                if (rule == HeaderRule.Drop || IsHidden(name, nominated))
                     continue;
                 var value = field.Value;
                 if (rule == HeaderRule.Accel)
@@ -80,12 +78,14 @@ internal sealed class ResponseHeaders(RouteConfig route, RouteTransforms transfo
         var nominated = HeaderRules.Nominated(fields.All("Connection"));
         foreach (ref readonly var field in fields.Fields)
         {
-            if (transforms.CopyResponseHeaders && HeaderRules.ForResponse(field.Name) == HeaderRule.Forward && !_hidden.Contains(field.Name) && !_notInterim.Contains(field.Name)
-                && (nominated is null || !HeaderRules.IsNominated(nominated, field.Name)) && transforms.AllowedResponseHeaders?.Contains(field.Name) != false)
+            if (transforms.CopyResponseHeaders && field.Rule == HeaderRule.Forward && !IsHidden(field.Name, nominated) && !_notInterim.Contains(field.Name))
                 head.Append(field.Name).Append(": ").Append(field.Value.ToString()).Append("\r\n");
         }
         return head.Append("Via: ").Append(_via.Append(fields.All("Via"), HttpVersion.Version11).ToString()).Append("\r\n\r\n").ToString();
     }
+
+    private bool IsHidden(string name, string[]? nominated) =>
+        _hidden.Contains(name) || (nominated is not null && HeaderRules.IsNominated(nominated, name)) || transforms.AllowedResponseHeaders?.Contains(name) == false;
 
     private void Obey(ProxyContext proxy, string name, StringValues value, ref string? charset)
     {

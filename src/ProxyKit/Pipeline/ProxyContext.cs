@@ -115,6 +115,9 @@ public sealed class ProxyContext
     /// <summary>For a request of the proxy's own, made on this one's occasion.</summary>
     internal ProxyContext ForBackground(long startTimestamp) => new(Route, Owner, startTimestamp);
 
+    /// <summary>Lets no interim response through any more: the final one begins, and an attempt that lost to another may still hear of some.</summary>
+    internal void EndInterim(HttpContext context) => Interlocked.Exchange(ref Interim, InterimResponses.None)?.Close(context);
+
     /// <summary>The next destination in this request's order of preference; null when there is none.</summary>
     internal Destination? Pick(HttpContext context) => Model.Affinity is { } affinity ? affinity.Pick(context, this) : Balancer.Pick(context, this);
 
