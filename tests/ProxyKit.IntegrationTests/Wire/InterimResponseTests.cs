@@ -362,7 +362,6 @@ public class InterimResponseTests
                     await mayBegin.Task;
                     await real.Stream.WriteAsync("wait "u8.ToArray());
                     await real.Stream.FlushAsync();
-                    hasBegun.SetResult();
                     await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     context.Features.Set(real);
                     await real.Stream.WriteAsync("end"u8.ToArray());
@@ -375,8 +374,10 @@ public class InterimResponseTests
         await client.SendAsync(Get);
         Assert.StartsWith("HTTP/1.1 102 ", await client.ReadUntilAsync("\r\n\r\n"));
         mayBegin.SetResult();
+        var begun = await client.ReadUntilAsync("wait \r\n");
+        hasBegun.SetResult();
 
-        Assert.Equal("5\r\nwait \r\n", Raw.Body(await client.ReadToEndAsync())); // the proxy cannot answer any more
+        Assert.Equal("5\r\nwait \r\n", Raw.Body(begun + await client.ReadToEndAsync())); // the proxy cannot answer any more
     }
 
     [Fact]

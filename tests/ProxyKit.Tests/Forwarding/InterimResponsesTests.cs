@@ -71,6 +71,20 @@ public class InterimResponsesTests
     }
 
     [Fact]
+    public async Task A_request_that_ends_without_a_response_waits_as_well()
+    {
+        var client = new Client(pauseAt: 1);
+        var interim = InterimResponses.For(client.Context);
+        Write(interim, "one");
+
+        interim.Close(client.Context);
+        var ending = client.Completed!();
+        Assert.False(ending.IsCompleted);
+        Assert.Equal("one", client.Written());
+        await ending;
+    }
+
+    [Fact]
     public async Task A_client_that_takes_nothing_loses_its_connection_as_with_a_final_response()
     {
         var client = new Client(pauseAt: 1) { MinDataRate = new(bytesPerSecond: 1_000_000_000, TimeSpan.FromSeconds(1.1)) };
@@ -162,6 +176,9 @@ public class InterimResponsesTests
         /// <summary>What the server would run before the final response.</summary>
         public Func<Task>? Starting { get; private set; }
 
+        /// <summary>What it would run after the request.</summary>
+        public Func<Task>? Completed { get; private set; }
+
         public IDuplexPipe Transport { get => this; set => throw new NotSupportedException(); }
 
         public PipeReader Input => throw new NotSupportedException();
@@ -171,6 +188,8 @@ public class InterimResponsesTests
         public CancellationToken RequestAborted { get; set; }
 
         public override void OnStarting(Func<object, Task> callback, object state) => Starting = () => callback(state);
+
+        public override void OnCompleted(Func<object, Task> callback, object state) => Completed = () => callback(state);
 
         public void Abort() => IsAborted = true;
 
