@@ -46,9 +46,6 @@ internal sealed partial class ResponseBuffer(
     /// <summary>Whether this response may wait here for its client.</summary>
     public bool IsBuffered => _way >= Way.Through;
 
-    /// <summary>Whether the real body is a stream that a middleware has put in the server's place.</summary>
-    public bool IsOverStream => inner is StreamResponseBodyFeature;
-
     /// <summary>The buffer that a response's body goes to, directly or compressed; null if there is none.</summary>
     public static ResponseBuffer? Behind(object body)
     {

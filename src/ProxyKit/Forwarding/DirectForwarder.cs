@@ -65,7 +65,7 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
 
         var proxy = new ProxyContext(forwarder.Route, cluster, services.Clocks.Time.GetTimestamp());
         context.Features.Set(proxy);
-        await forwarder.ForwardAsync(context, proxy);
+        await ResponseEnd.FlushAfter(forwarder.ForwardAsync(context, proxy), context);
     }
 
     public void Dispose() => _http1?.Dispose();

@@ -101,17 +101,12 @@ internal static class ResponseBody
                 if (read == 0 && length > 0)
                     throw new ResponseBodyException(ProxyError.ResponseBodyDestination, new IOException("The response's body ended before its Content-Length."));
                 if (read == 0)
-                {
-                    // The server sends the rest when the request ends. A stream that a middleware has put in its place, such as a cache's, never hears of it.
-                    if (unflushed > 0 && context.Features.Get<IHttpResponseBodyFeature>() is StreamResponseBodyFeature or ResponseBuffer { IsOverStream: true })
-                        await FlushAsync(writer, clock);
-                    return;
-                }
+                    return; // ResponseEnd flushes the rest
                 proxy.ResponseBodyBytes += read;
                 writer.Write(buffer.AsSpan(0, read));
                 unflushed += read;
                 if (length is not null && (length -= read) <= 0)
-                    return; // whoever compresses it writes the end, and flushes
+                    return; // the compression writes the end, and flushes
                 if (unflushed >= DirectRead)
                 {
                     await FlushAsync(writer, clock);
