@@ -6,7 +6,7 @@ internal sealed partial class CacheFlight
     private static readonly string[] s_ofCompression = ["Content-Encoding", "ETag", "Vary"];
 
     // Made invalid since it was asked for: it goes to those who wait, and is not stored.
-    private bool IsOutdated => _stage.Services.IsPurgedSince(Key, _requestTime);
+    private bool IsOutdated => _stage.Services.IsPurgedSince(Key, _requestTime) || (Key != _askedKey && _stage.Services.IsPurgedSince(_askedKey, _requestTime));
 
     private StorePlan Plan(string? accelExpires, DateTimeOffset now)
     {
@@ -33,6 +33,21 @@ internal sealed partial class CacheFlight
         return new(Like(source with { Headers = StoredHeaders.Of(headers, excluded, isPart: false, source.ResponseTime) }, source), CacheRefusal.None);
     }
 
+    // What is stored for this request under other keys, with another No-Vary-Search or none, is older.
+    private async ValueTask RemoveOutdatedAsync()
+    {
+        if (_stage.Services.NoVarySearch.IsEmpty)
+            return;
+        foreach (var key in _stage.RuleKeys(_context).Append(_askedKey).Where(key => key != Key).Distinct())
+        {
+            foreach (var response in await _stage.Store.FindAsync(key, CancellationToken.None))
+            {
+                if (CacheSelection.Matches(response.Head.Vary, _stage.Policy.Fields(_context)))
+                    await _stage.Store.RemoveAsync(key, response, CancellationToken.None);
+            }
+        }
+    }
+
     private static CachedResponseHead Like(CachedResponseHead coded, CachedResponseHead source) =>
         coded with { Freshness = source.Freshness, RequestTime = source.RequestTime, ResponseTime = source.ResponseTime, IsInvalid = source.IsInvalid };
 
@@ -42,15 +57,16 @@ internal sealed partial class CacheFlight
         if (plan.Head is not { } head)
             return (plan, null);
         _partLength = plan.PartLength;
-        if (NoVarySearch.Parse(_context.Response.Headers["No-Vary-Search"]) is { } rule && _stage.KeyOf(_context, query: "") is { } withoutQuery)
+        if (NoVarySearch.Parse(_context.Response.Headers[NoVarySearch.Field]) is { } rule && _stage.KeyOf(_context, query: "") is { } withoutQuery
+            && _stage.KeyOf(_context, rule.Normalize(_context.Request.QueryString.Value ?? ""), rule) is { } ruleKey)
         {
-            services.NoVarySearch.Learn(withoutQuery, rule);
-            Key = _stage.KeyOf(_context, rule.Normalize(_context.Request.QueryString.Value ?? "")) ?? Key;
+            services.NoVarySearch.Learn(CacheInvalidation.UrlOf(withoutQuery), rule);
+            Key = ruleKey;
         }
         // By URL it is found under its own, and under the one that it was asked by.
         if (CacheInvalidation.UrlOf(Key) is var url && url.Length < Key.Length)
             head = head with { Tags = [.. head.Tags, CacheServices.UrlTag(url)] };
-        if (_stage.KeyOf(_context, _context.Request.QueryString.Value ?? "") is { } asked && CacheInvalidation.UrlOf(asked) is var other && other != url)
+        if (CacheInvalidation.UrlOf(_askedKey) is var other && other != url)
             head = head with { Tags = [.. head.Tags, CacheServices.UrlTag(other)] };
         var length = _context.Response.ContentLength;
         if (_stage.Refuses(_context))
@@ -61,6 +77,7 @@ internal sealed partial class CacheFlight
             return (new(null, CacheRefusal.MinUses), null);
         try
         {
+            await RemoveOutdatedAsync();
             var writer = await _stage.Store.CreateAsync(Key, head, length, _stage.Config.MaxVariants, _response.RequestAborted);
             return writer is null ? (new(null, CacheRefusal.Store), null) : (new(head, CacheRefusal.None), writer);
         }

@@ -19,6 +19,8 @@ internal sealed partial class CacheFlight : IDisposable
     private readonly HttpContext _context;
     private readonly CachedResponse? _validating;
     private readonly CacheDirectives _directives;
+    private readonly string _askedKey;
+    private readonly string _storedKey;
     private readonly Activity? _activity = Activity.Current;
     private readonly DateTimeOffset _requestTime;
     private CacheFill? _fill;
@@ -31,12 +33,15 @@ internal sealed partial class CacheFlight : IDisposable
     private bool _isAlone; // goes on though all its clients have left
 
     /// <summary>Takes what it needs of the client's request, which may end before this does.</summary>
-    public CacheFlight(CacheStage stage, HttpContext client, ProxyContext? proxy, string key, CachedResponse? stored, CacheDirectives directives)
+    public CacheFlight(CacheStage stage, HttpContext client, ProxyContext? proxy, string key, StoredResponse found, CacheDirectives directives)
     {
-        (_stage, Key, _directives) = (stage, key, directives);
+        (_stage, _askedKey, Key, _storedKey, _directives) = (stage, key, key, found.Key, directives);
+        var stored = found.Response;
         _response = new(this);
         _context = DetachedContext.Create(client, proxy, _response);
         _requestTime = stage.Services.Time.GetUtcNow();
+        if (proxy is not null)
+            (proxy.RecordsSentFields, proxy.SentFields) = (true, null);
         var headers = _context.Request.Headers;
         if (stored is not null && CacheValidation.AddConditions(headers, stored.Head))
             _validating = stored;
@@ -136,11 +141,11 @@ internal sealed partial class CacheFlight : IDisposable
                 : CacheValidation.Update(validated.Head, request, response, accelExpires, _requestTime, now, _stage.Policy);
             // What may not be stored answers once, and nothing of it stays; what the 304 does not belong to is asked for anew, without conditions (RFC 9111 §4.3.4).
             if (updated is null)
-                await _stage.Store.RemoveAsync(Key, validated, CancellationToken.None);
+                await _stage.Store.RemoveAsync(_storedKey, validated, CancellationToken.None);
             else if (updated is { Refusal: CacheRefusal.None } valid && !IsOutdated)
-                await _stage.Store.UpdateAsync(Key, validated, valid.Head, CancellationToken.None);
+                await _stage.Store.UpdateAsync(_storedKey, validated, valid.Head, CancellationToken.None);
             else if (updated is { Refusal: not CacheRefusal.None, LeavesStored: false })
-                await _stage.Store.UpdateAsync(Key, validated, validated.Head with { IsInvalid = true }, CancellationToken.None);
+                await _stage.Store.UpdateAsync(_storedKey, validated, validated.Head with { IsInvalid = true }, CancellationToken.None);
             _answer.SetResult(updated is { } found
                 ? new(FlightResult.Validated, _response) { Updated = new ValidatedResponse(found.Head with { IsInvalid = found.Refusal != CacheRefusal.None }, validated), Refusal = found.Refusal }
                 : new(FlightResult.Replaced, _response));
@@ -153,11 +158,10 @@ internal sealed partial class CacheFlight : IDisposable
         }
         var (plan, writer) = await OpenAsync(_stage.Coding is null ? Plan(accelExpires, now) : PlanCoded());
         _writer = writer;
-        // An error passes; and what a range gets says nothing of what all others would.
-        if (writer is null && response.StatusCode < 500 && request.Headers.Range.Count == 0)
+        if (writer is null && IsAboutUrl(response.StatusCode) && request.Headers.Range.Count == 0)
             _stage.RememberUncacheable(Key, plan.Refusal);
-        if (writer is null && Stale is not null && response.StatusCode < 400 && request.Headers.Range.Count == 0)
-            await _stage.Store.RemoveAsync(Key, Stale, CancellationToken.None); // what is stored is not what the upstream answers with any more
+        if (writer is null && Stale is not null && response.StatusCode < 400 && request.Headers.Range.Count == 0 && plan.Refusal != CacheRefusal.RequestChanged)
+            await _stage.Store.RemoveAsync(_storedKey, Stale, CancellationToken.None); // what is stored is not what the upstream answers with any more
         _fill = new(writer, _stage.Config.MaxEntrySize);
         _answer.SetResult(new(writer is null ? FlightResult.Passed : FlightResult.Stored, _response)
         {
@@ -230,6 +234,11 @@ internal sealed partial class CacheFlight : IDisposable
             }
         }
     }
+
+    // Whether the response says something of all requests for the URL: the origin's own, and no status that a client can provoke with a field of its choice.
+    private bool IsAboutUrl(int status) =>
+        (_context.GetProxyContext() is not { } proxy || proxy.SentFields is not null || _context.Features.Get<CodedSource>() is { Head: not null })
+        && status is < 400 or StatusCodes.Status404NotFound or StatusCodes.Status405MethodNotAllowed or StatusCodes.Status410Gone;
 
     // RFC 5861 §4
     private static bool IsFailure(int status) => status is 500 or 502 or 503 or 504;

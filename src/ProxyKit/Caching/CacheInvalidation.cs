@@ -11,8 +11,8 @@ internal static class CacheInvalidation
         var (request, headers) = (context.Request, context.Response.Headers);
         foreach (var zone in services.Zones.All)
         {
-            if (zone.KeyOf(context, query: null) is { } key)
-                await services.PurgeAsync(zone.Store, UrlOf(key), soft: false);
+            foreach (var url in zone.UrlKeys(context))
+                await services.PurgeAsync(zone.Store, url, soft: false);
         }
         if (headers.Location.Count > 0 || headers.ContentLocation.Count > 0)
         {

@@ -65,4 +65,10 @@ public enum CacheRefusal
 
     /// <summary>A stream of events, or another response without an end.</summary>
     Stream,
+
+    /// <summary>
+    /// The upstream was sent another request than the one that later requests are compared with: a delegate or handler has changed the URL, or a field that <c>Vary</c> or
+    /// <see cref="CacheKeyConfig"/> names.
+    /// </summary>
+    RequestChanged,
 }

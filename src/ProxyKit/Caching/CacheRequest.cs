@@ -9,6 +9,8 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
 {
     private readonly CacheDirectives _directives = CacheUses.RequestDirectives(context.Request);
     private CacheForward _forward;
+    // The key of what is stored: another one than the request's where a rule of that response says so.
+    private string _storedKey = "";
     // Where it is one of several variants that are fetched side by side.
     private string? _variantKey;
     private bool _isAlone;
@@ -35,7 +37,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         // Each turn but the last is one that somebody else's answer was no good for.
         for (var turn = 0; ; turn++)
         {
-            var stored = CacheSelection.Select(found, context.Request);
+            (_storedKey, var stored) = await stage.SelectAsync(context, key, found, context.RequestAborted);
             if (stored is not null && await TryAnswerAsync(stored))
                 return;
             if (stored is { Head.RangeStart: not null })
@@ -105,7 +107,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         if (Services.FindFlight(key) is not null)
             return;
         // Its own: the client's request ends before, and has its own to tell.
-        var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, stored, _directives) { FlightKey = key };
+        var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, new(_storedKey, stored), _directives) { FlightKey = key };
         if (Services.TryAdd(flight))
             flight.Start();
         else
@@ -120,7 +122,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
         if (canShare && Services.FindFlight(_variantKey ?? key) is { } other)
             return await TryFollowAsync(other, stored);
 
-        var flight = new CacheFlight(stage, context, context.GetProxyContext(), key, stored, _directives) { FlightKey = canShare ? _variantKey ?? key : null };
+        var flight = new CacheFlight(stage, context, context.GetProxyContext(), key, new(_storedKey, stored), _directives) { FlightKey = canShare ? _variantKey ?? key : null };
         if (canShare && !Services.TryAdd(flight))
         {
             flight.Dispose();
@@ -174,7 +176,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
     }
 
     private async ValueTask<bool> IsStoredByNowAsync(CachedResponse? before) =>
-        CacheSelection.Select(await stage.Store.FindAsync(key, context.RequestAborted), context.Request) is { Head.RangeStart: null } now && now.Head.ResponseTime != before?.Head.ResponseTime;
+        (await stage.SelectAsync(context, key, await stage.Store.FindAsync(key, context.RequestAborted), context.RequestAborted)).Response is { Head.RangeStart: null } now && now.Head.ResponseTime != before?.Head.ResponseTime;
 
     private async ValueTask<bool> TryTakeAsync(FlightAnswer answer, CachedResponse? stored)
     {
@@ -225,11 +227,11 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
                 case FlightResult.Validated when answer.Refusal != CacheRefusal.None:
                     _isAlone = true; // the answer is for the one who asked first
                     return false;
-                case FlightResult.Validated when CacheSelection.Matches(answer.Updated!.Head.Vary, context.Request):
+                case FlightResult.Validated when CacheSelection.Matches(answer.Updated!.Head.Vary, stage.Policy.Fields(context)):
                     return await TryDeliverAsync(answer.Updated!, CacheUses.Age(answer.Updated!.Head, Services.Time.GetUtcNow()), CacheResult.Revalidated);
-                case FlightResult.Stored when !CacheSelection.Matches(answer.Head!.Vary, context.Request):
+                case FlightResult.Stored when !CacheSelection.Matches(answer.Head!.Vary, stage.Policy.Fields(context)):
                     // With all who want the same variant.
-                    _variantKey = $"{key}\n{string.Join('\n', CacheSelection.Vary(string.Join(',', answer.Head!.Vary.Select(v => v.Key)), context.Request))}";
+                    _variantKey = $"{key}\n{string.Join('\n', CacheSelection.Vary(string.Join(',', answer.Head!.Vary.Select(v => v.Key)), stage.Policy.Fields(context)))}";
                     _forward = CacheForward.VaryMiss;
                     return false;
                 case FlightResult.Stored when answer.Fill!.TryRead() is { } reader:

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Configuration;
 
@@ -13,7 +12,7 @@ internal static class CacheSelection
     /// <summary>
     /// The best of the stored responses, which are the newest first: one whose <c>Vary</c> matches, a whole one before a part. Null if none does. Allocates nothing for what has no <c>Vary</c>.
     /// </summary>
-    public static CachedResponse? Select(IReadOnlyList<CachedResponse> stored, HttpRequest request)
+    public static CachedResponse? Select(IReadOnlyList<CachedResponse> stored, RequestFields request)
     {
         CachedResponse? part = null;
         for (var i = 0; i < stored.Count; i++)
@@ -47,13 +46,13 @@ internal static class CacheSelection
     }
 
     /// <summary>The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted.</summary>
-    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, HttpRequest request) => Vary(vary, default, request, ignoresLanguageOrder: false);
+    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, RequestFields request) => Vary(vary, default, request, ignoresLanguageOrder: false);
 
     /// <summary>
     /// The request's values for the fields that <paramref name="vary"/> names, normalised, in lower case and sorted. <paramref name="contentEncoding"/>: the response's.
     /// <paramref name="ignoresLanguageOrder"/>: <see cref="CacheConfig.IgnoreLanguageOrder"/>.
     /// </summary>
-    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, StringValues contentEncoding, HttpRequest request, bool ignoresLanguageOrder)
+    public static ValueList<KeyValuePair<string, string?>> Vary(StringValues vary, StringValues contentEncoding, RequestFields request, bool ignoresLanguageOrder)
     {
         if (vary.Count == 0)
             return [];
@@ -62,19 +61,19 @@ internal static class CacheSelection
         {
             var name = member.ToString().ToLowerInvariant();
             if (!values.ContainsKey(name))
-                values.Add(name, VaryValues.Normalize(name, request.Headers[name], contentEncoding, ignoresLanguageOrder));
+                values.Add(name, VaryValues.Normalize(name, request[name], contentEncoding, ignoresLanguageOrder));
         }
         return [.. values];
     }
 
     /// <summary>Whether a request has the same values.</summary>
-    public static bool Matches(ValueList<KeyValuePair<string, string?>> vary, HttpRequest request)
+    public static bool Matches(ValueList<KeyValuePair<string, string?>> vary, RequestFields request)
     {
         if (vary.Count == 0)
             return true;
         foreach (var (name, value) in vary.AsSpan())
         {
-            if (!VaryValues.Matches(name, value, request.Headers[name]))
+            if (!VaryValues.Matches(name, value, request[name]))
                 return false;
         }
         return true;
@@ -89,7 +88,7 @@ internal static class CacheSelection
     /// <summary>
     /// Whether the response is in the one language that the client likes best of all: a server that has it, and heeds <c>Accept-Language</c>, would answer with nothing else (RFC 9110 §12.5.4).
     /// </summary>
-    private static bool MatchesByLanguage(CachedResponseHead head, HttpRequest request)
+    private static bool MatchesByLanguage(CachedResponseHead head, RequestFields request)
     {
         const string AcceptLanguageName = "accept-language";
         var isVaried = false;
@@ -97,10 +96,10 @@ internal static class CacheSelection
         {
             if (name == AcceptLanguageName)
                 isVaried = true;
-            else if (!VaryValues.Matches(name, value, request.Headers[name]))
+            else if (!VaryValues.Matches(name, value, request[name]))
                 return false;
         }
-        if (!isVaried || request.Headers.AcceptLanguage is not { Count: > 0 } accepted)
+        if (!isVaried || request[AcceptLanguageName] is not { Count: > 0 } accepted)
             return false;
         return AcceptLanguage.IsFavourite(accepted, StoredHeaders.Get(head, "Content-Language"));
     }

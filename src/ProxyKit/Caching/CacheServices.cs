@@ -33,7 +33,7 @@ internal sealed class CacheServices(
 
     public IEnumerable<IProxyCacheStore> Stores => _stores.Values;
 
-    public NoVarySearchTable NoVarySearch { get; } = new(loggers);
+    public NoVarySearchTable NoVarySearch { get; } = new();
 
     /// <summary>The routes and endpoints that have a cache.</summary>
     public CacheZones Zones { get; } = new();
@@ -100,7 +100,10 @@ internal sealed class CacheServices(
     {
         long count = 0;
         foreach (var zone in Zones.All)
-            count += await PurgeAsync(zone.Store, zone.UrlKey(url), soft);
+        {
+            foreach (var key in zone.UrlKeys(url))
+                count += await PurgeAsync(zone.Store, key, soft);
+        }
         return count;
     }
 
@@ -136,7 +139,6 @@ internal sealed class CacheServices(
         _uncacheable.Dispose();
         _uses.Dispose();
         _purged.Dispose();
-        NoVarySearch.Dispose();
     }
 }
 

@@ -18,13 +18,13 @@ internal sealed class CacheStage
     private readonly Func<HttpContext, bool>? _bypass;
     private readonly Func<HttpContext, bool>? _noStore;
 
-    public CacheStage(string zone, RequestDelegate next, CacheConfig config, CacheServices services, PathForwarding forwarding, string? coding = null)
+    public CacheStage(string zone, RequestDelegate next, CacheConfig config, CacheServices services, PathForwarding forwarding, string? coding = null, UpstreamFields? upstream = null)
     {
         (Zone, _next, Config, Services, Coding) = (zone, next, config, services, coding);
         Store = services.Store(config.Store);
-        Policy = new(config);
+        Policy = new(config, upstream);
         Delivery = new(this);
-        _key = new(zone, config.Key, forwarding);
+        _key = new(zone, config.Key, forwarding, upstream);
         _bypass = CacheCondition.Compile(config.Bypass);
         _noStore = CacheCondition.Compile(config.NoStore);
     }
@@ -59,7 +59,7 @@ internal sealed class CacheStage
         var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[256]);
         try
         {
-            if (!_key.TryWrite(ref key, context, NormalizedQuery(context), Coding))
+            if (!_key.TryWrite(ref key, context, query: null, rule: null, Coding))
                 return PassAsync(context, CacheRefusal.KeyTooLong);
             var finding = Store.FindAsync(key.Text, context.RequestAborted);
             if (!finding.IsCompletedSuccessfully)
@@ -67,7 +67,7 @@ internal sealed class CacheStage
             var found = finding.Result;
             if (found.Count == 0 && Services.TryGetUncacheable(key.Text, out var refusal) && !CacheUses.RequestDirectives(context.Request).OnlyIfCached)
                 return PassAsync(context, refusal);
-            if (CacheSelection.Select(found, context.Request) is { Head.RangeStart: null } stored)
+            if (CacheSelection.Select(found, Policy.Fields(context)) is { Head.RangeStart: null } stored)
             {
                 var age = CacheUses.Age(stored.Head, Services.Time.GetUtcNow());
                 if (CacheUses.Decide(stored.Head, age, CacheUses.RequestDirectives(context.Request), Config) == CacheUse.Fresh)
@@ -97,6 +97,8 @@ internal sealed class CacheStage
             (proxy.CacheResult, proxy.CacheRefusal) = (CacheResult.Bypass, refusal);
         Services.Metrics.Answered(Zone, CacheResult.Bypass);
         mayUpdate &= HttpMethods.IsHead(context.Request.Method) && context.Request.Headers.Range.Count == 0 && !Refuses(context);
+        if (mayUpdate)
+            context.GetProxyContext()?.RecordsSentFields = true;
         if (mayUpdate && AsksUncompressed)
             context.Request.Headers.AcceptEncoding = "identity"; // what is stored was asked for so
         var pass = new CachePass(this, refusal, mayUpdate);
@@ -110,14 +112,13 @@ internal sealed class CacheStage
     /// <summary>Whether the route says that what answers this request is not stored.</summary>
     public bool Refuses(HttpContext context) => _noStore?.Invoke(context) == true;
 
-    /// <summary>The key of a request. <paramref name="query"/>: in the place of its own.</summary>
-    public string? KeyOf(HttpContext context, string? query)
+    /// <summary>The key of a request. <paramref name="query"/>: in the place of its own. <paramref name="rule"/>: by which that is normalised.</summary>
+    public string? KeyOf(HttpContext context, string? query, NoVarySearch? rule = null)
     {
-        query ??= NormalizedQuery(context);
         var key = new DefaultInterpolatedStringHandler(0, 0, null, stackalloc char[256]);
         try
         {
-            return _key.TryWrite(ref key, context, query, Coding) ? key.Text.ToString() : null;
+            return _key.TryWrite(ref key, context, query, rule, Coding) ? key.Text.ToString() : null;
         }
         finally
         {
@@ -125,8 +126,38 @@ internal sealed class CacheStage
         }
     }
 
-    /// <summary>How the keys of a URL begin.</summary>
-    public string UrlKey(Uri url) => _key.OfUrl(url, Services.NoVarySearch);
+    /// <summary>The keys under which a response may be stored whose <c>No-Vary-Search</c> makes it the response to this request, too.</summary>
+    public IEnumerable<string> RuleKeys(HttpContext context)
+    {
+        if (Services.NoVarySearch.IsEmpty || KeyOf(context, "") is not { } withoutQuery)
+            yield break;
+        foreach (var rule in Services.NoVarySearch.Find(CacheInvalidation.UrlOf(withoutQuery)))
+        {
+            if (KeyOf(context, rule.Normalize(context.Request.QueryString.Value ?? ""), rule) is { } key)
+                yield return key;
+        }
+    }
+
+    /// <summary>What is stored for a request, and under which key. <paramref name="found"/>: what there is under its own.</summary>
+    public async ValueTask<StoredResponse> SelectAsync(HttpContext context, string key, IReadOnlyList<CachedResponse> found, CancellationToken cancellationToken)
+    {
+        var own = CacheSelection.Select(found, Policy.Fields(context));
+        if (own is { Head.RangeStart: null })
+            return new(key, own);
+        foreach (var other in RuleKeys(context))
+        {
+            if (CacheSelection.Select(await Store.FindAsync(other, cancellationToken), Policy.Fields(context)) is { } stored)
+                return new(other, stored);
+        }
+        return new(key, own);
+    }
+
+    /// <summary>How the keys of a URL begin: its own, then those of the rules that it is found by.</summary>
+    public IEnumerable<string> UrlKeys(Uri url) => _key.OfUrl(url, Services.NoVarySearch);
+
+    /// <summary>How the keys begin that answer a request's URL.</summary>
+    public IEnumerable<string> UrlKeys(HttpContext context) =>
+        KeyOf(context, query: null) is { } key ? RuleKeys(context).Prepend(key).Select(CacheInvalidation.UrlOf) : [];
 
     /// <summary>Remembers that a response could not be stored, if it is likely that the next cannot either.</summary>
     public void RememberUncacheable(string key, CacheRefusal refusal)
@@ -141,7 +172,8 @@ internal sealed class CacheStage
         var response = context.Response;
         if (response.StatusCode != StatusCodes.Status200OK || KeyOf(context, query: null) is not { } key)
             return;
-        if (CacheSelection.Select(await Store.FindAsync(key, CancellationToken.None), context.Request) is not { Head: { StatusCode: StatusCodes.Status200OK } head } stored)
+        (key, var found) = await SelectAsync(context, key, await Store.FindAsync(key, CancellationToken.None), CancellationToken.None);
+        if (found is not { Head: { StatusCode: StatusCodes.Status200OK } head } stored)
             return;
         var now = Services.Time.GetUtcNow();
         var updated = response.ContentLength is { } length && length != stored.Length ? null
@@ -158,14 +190,35 @@ internal sealed class CacheStage
         var request = context.Request;
         if (!(HttpMethods.IsGet(request.Method) || HttpMethods.IsHead(request.Method)) || request.Headers.Upgrade.Count > 0 || Forwarder.MayHaveBody(context))
             return false;
-        foreach (var name in s_methodOverrides)
+        foreach (var (name, _) in request.Headers)
         {
-            if (request.Headers.ContainsKey(name))
+            if (name.Length > 0 && name[0] is 'X' or 'x' && IsMethodOverride(name))
                 return false;
         }
         return _bypass?.Invoke(context) != true;
     }
 
-    private string? NormalizedQuery(HttpContext context) =>
-        !Services.NoVarySearch.IsEmpty && KeyOf(context, "") is { } withoutQuery ? Services.NoVarySearch.Normalize(withoutQuery, context.Request.QueryString.Value ?? "") : null;
+    // CGI and WSGI servers fold all that is no letter or digit to one character, such as _ or a dot.
+    private static bool IsMethodOverride(string name)
+    {
+        foreach (var other in s_methodOverrides)
+        {
+            if (other.Length == name.Length && IsSame(name, other))
+                return true;
+        }
+        return false;
+
+        static bool IsSame(string name, string other)
+        {
+            for (var i = 0; i < name.Length; i++)
+            {
+                if (char.IsAsciiLetterOrDigit(name[i]) ? char.ToLowerInvariant(name[i]) != char.ToLowerInvariant(other[i]) : other[i] != '-')
+                    return false;
+            }
+            return true;
+        }
+    }
 }
+
+/// <summary>A stored response, if there is one, and the key under which it is.</summary>
+internal readonly record struct StoredResponse(string Key, CachedResponse? Response);

@@ -15,17 +15,17 @@ internal sealed class CacheStages
     private readonly ResponseCompression? _compression;
     private readonly ConcurrentDictionary<string, CacheStage> _coded = new(StringComparer.Ordinal);
 
-    public CacheStages(string zone, RequestDelegate next, CacheConfig config, ResponseCompression? compression, ForwarderServices services)
+    public CacheStages(string zone, RequestDelegate next, CacheConfig config, ResponseCompression? compression, ForwarderServices services, UpstreamFields upstream)
     {
         var forwarding = services.Options.PathForwarding;
         _compression = compression;
-        _plain = new(zone, next, config, services.Caching, forwarding) { AsksUncompressed = compression is not null };
+        _plain = new(zone, next, config, services.Caching, forwarding, coding: null, upstream) { AsksUncompressed = compression is not null };
         services.Caching.Zones.Set(zone, _plain);
         if (compression is null)
             return;
         RequestDelegate compress = context => compression.InvokeAsync(context, _plain.InvokeForCodingAsync);
         foreach (var coding in compression.Codings)
-            _coded[coding] = new(zone, compress, config, services.Caching, forwarding, coding);
+            _coded[coding] = new(zone, compress, config, services.Caching, forwarding, coding, upstream);
     }
 
     public Task InvokeAsync(HttpContext context)

@@ -60,7 +60,7 @@ internal static class CacheValidation
         var head = stored with
         {
             Headers = headers,
-            Vary = merged.Vary == StoredHeaders.Get(stored, HeaderNames.Vary) ? stored.Vary : CacheSelection.Vary(merged.Vary, merged.ContentEncoding, request, policy.Config.IgnoreLanguageOrder),
+            Vary = merged.Vary == StoredHeaders.Get(stored, HeaderNames.Vary) ? stored.Vary : policy.Vary(merged, request),
             RequestTime = requestTime,
             ResponseTime = responseTime,
             Freshness = freshness,
@@ -117,5 +117,5 @@ internal static class CacheValidation
 internal readonly record struct UpdatedHead(CachedResponseHead Head, CacheRefusal Refusal)
 {
     /// <summary>Whether what is stored stays as it was: that it may not be stored is up to the request that has validated it, not to the response.</summary>
-    public bool LeavesStored => Refusal is CacheRefusal.Authorization or CacheRefusal.RequestNoStore;
+    public bool LeavesStored => Refusal is CacheRefusal.Authorization or CacheRefusal.RequestNoStore or CacheRefusal.RequestChanged;
 }

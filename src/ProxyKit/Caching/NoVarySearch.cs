@@ -7,7 +7,11 @@ namespace ProxyKit.Caching;
 /// <summary>A response's <c>No-Vary-Search</c> (draft-ietf-httpbis-no-vary-search): which parts of the query do not matter.</summary>
 internal sealed record NoVarySearch
 {
+    /// <summary>The name of the field.</summary>
+    public const string Field = "No-Vary-Search";
+
     private const int MaxParameters = 128;
+    private const int MaxText = 512;
 
     private static readonly SearchValues<byte> s_plain = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"u8);
 
@@ -18,7 +22,10 @@ internal sealed record NoVarySearch
 
     private bool NoneMatters { get; init; }
 
-    /// <summary>Null when there is none, it does not parse, or it says that everything matters.</summary>
+    /// <summary>The rule as one text for all fields that mean the same.</summary>
+    public string Text { get; private init; } = "";
+
+    /// <summary>Null when there is none, it is too long to be kept, it does not parse, or it says that everything matters.</summary>
     public static NoVarySearch? Parse(StringValues lines)
     {
         if (lines.Count == 0 || StructuredFields.Dictionary(lines) is not { Count: > 0 } members)
@@ -47,7 +54,9 @@ internal sealed record NoVarySearch
         }
         if (!keyOrder && !noneMatters && names.Count == 0)
             return null;
-        return new() { IsOrdered = !keyOrder, NoneMatters = noneMatters, Names = [.. names.Select(name => Normalize(name.AsSpan()))] };
+        HashSet<string> normalized = [.. names.Select(name => Normalize(name.AsSpan()))];
+        var text = $"{(keyOrder ? "k" : "")}{(noneMatters ? "p" : "")}({string.Join(' ', normalized.Order(StringComparer.Ordinal))})";
+        return text.Length > MaxText ? null : new() { IsOrdered = !keyOrder, NoneMatters = noneMatters, Names = normalized, Text = text };
     }
 
     /// <summary>One text for all queries that mean the same; beginning with <c>?</c> if not empty.</summary>

@@ -14,7 +14,7 @@ internal sealed class ProxyCache(CacheServices services, CacheEndpoints endpoint
         Absolute(prefix, nameof(prefix));
         long count = 0;
         foreach (var zone in services.Zones.All)
-            count += await services.PurgeManyAsync(zone.Store, new(CachePurgeKind.Prefix, zone.UrlKey(prefix), IsSoft(mode)));
+            count += await services.PurgeManyAsync(zone.Store, new(CachePurgeKind.Prefix, zone.UrlKeys(prefix).First(), IsSoft(mode)));
         return count;
     }
 

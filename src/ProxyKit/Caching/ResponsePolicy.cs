@@ -1,10 +1,12 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Forwarding;
+using ProxyKit.SessionAffinity;
 
 namespace ProxyKit.Caching;
 
 /// <summary>Whether a response is stored, and how long it is fresh (RFC 9111 §3, §4.2).</summary>
-internal sealed class ResponsePolicy(CacheConfig config)
+internal sealed class ResponsePolicy(CacheConfig config, UpstreamFields? upstream = null)
 {
     /// <summary>What the upstream is told of itself by who believes <see cref="SurrogateControl"/>.</summary>
     public const string SurrogateCapability = "Surrogate-Capability";
@@ -16,6 +18,9 @@ internal sealed class ResponsePolicy(CacheConfig config)
     private readonly StatusTimeTable _statusTimes = new(config.StatusTimeToLive);
 
     public CacheConfig Config => config;
+
+    /// <summary>A request's fields, as the upstream is sent them.</summary>
+    public RequestFields Fields(HttpContext context) => new(context, upstream);
 
     /// <summary>
     /// Looks at a response's status and fields. Fields that are for this cache alone (<c>Surrogate-Control</c> where it is believed, the tag field) are taken off <paramref name="response"/>; the
@@ -50,7 +55,7 @@ internal sealed class ResponsePolicy(CacheConfig config)
         {
             StatusCode = status,
             Headers = stored,
-            Vary = CacheSelection.Vary(headers.Vary, headers.ContentEncoding, request, config.IgnoreLanguageOrder),
+            Vary = Vary(headers, request),
             RequestTime = requestTime,
             ResponseTime = responseTime,
             Freshness = freshness,
@@ -59,6 +64,16 @@ internal sealed class ResponsePolicy(CacheConfig config)
             CompleteLength = isPart ? part.CompleteLength : null,
         };
         return new(head, CacheRefusal.None) { PartLength = isPart ? part.Count : null };
+    }
+
+    /// <summary>The request's values that the response depends on.</summary>
+    internal ValueList<KeyValuePair<string, string?>> Vary(IHeaderDictionary headers, HttpRequest request)
+    {
+        var vary = headers.Vary;
+        // Links and cookies were made for this request's host, by the upstream or by the proxy, which has them lead through itself.
+        if (config.Key.IgnoreHost && (headers.Location.Count > 0 || headers.SetCookie.Count > 0 || headers.ContainsKey("Content-Location") || headers.ContainsKey("Refresh")))
+            vary = StringValues.Concat(vary, "host");
+        return CacheSelection.Vary(vary, headers.ContentEncoding, Fields(request.HttpContext), config.IgnoreLanguageOrder);
     }
 
     /// <summary>Takes off a response what is for this cache alone.</summary>
@@ -88,8 +103,10 @@ internal sealed class ResponsePolicy(CacheConfig config)
             return CacheRefusal.ResponseNoStore;
         if (directives.Private)
             return CacheRefusal.Private;
-        if (request.Headers.Authorization.Count > 0 && !directives.Public && !directives.MustRevalidate && directives.SharedMaxAge is null)
+        if (request.Headers.Authorization.Count > 0 && !AllowsAuthorization(directives))
             return CacheRefusal.Authorization;
+        if (FindChange(request.HttpContext, headers, directives) is not CacheRefusal.None and var change)
+            return change;
         if (headers.SetCookie.Count > 0 && !config.StoreSetCookie && !Names(directives.Fields, "Set-Cookie"))
             return CacheRefusal.SetCookie;
         if (!CacheSelection.CanSelect(headers.Vary))
@@ -150,6 +167,42 @@ internal sealed class ResponsePolicy(CacheConfig config)
             return Least((date - modified) * config.HeuristicFraction, s_maxHeuristic);
         return null;
     }
+
+    // What the upstream was really sent, by delegates, handlers and affinity too, against what the cache looks up.
+    private CacheRefusal FindChange(HttpContext context, IHeaderDictionary headers, CacheDirectives directives)
+    {
+        if (upstream is null || context.GetProxyContext() is not { RecordsSentFields: true } proxy)
+            return CacheRefusal.None;
+        if (proxy.SentFields is not { } sent)
+            return CacheRefusal.Status; // the proxy's own response
+        var fields = Fields(context);
+        // A token that is added to each user's request makes it one with Authorization (RFC 9111 §3.5).
+        if (!AllowsAuthorization(directives) && IsChanged("authorization", fields, sent) && sent["Authorization"].Count > 0)
+            return CacheRefusal.Authorization;
+        if (sent.IsRetargeted)
+            return CacheRefusal.RequestChanged;
+        foreach (var name in new FieldList(headers.Vary))
+        {
+            if (IsChanged(name.ToString().ToLowerInvariant(), fields, sent))
+                return CacheRefusal.RequestChanged;
+        }
+        foreach (var name in config.Key.Headers.AsSpan())
+        {
+            if (IsChanged(name.ToLowerInvariant(), fields, sent))
+                return CacheRefusal.RequestChanged;
+        }
+        foreach (var name in config.Key.Cookies.AsSpan())
+        {
+            if (!CookieHeader.Find(fields["Cookie"], name).SequenceEqual(CookieHeader.Find(sent["Cookie"], name)))
+                return CacheRefusal.RequestChanged;
+        }
+        return CacheRefusal.None;
+    }
+
+    private static bool IsChanged(string name, RequestFields fields, SentFields sent) =>
+        name != "host" && VaryValues.Normalize(name, fields[name], default, ignoresLanguageOrder: false) != VaryValues.Normalize(name, sent[name], default, ignoresLanguageOrder: false);
+
+    private static bool AllowsAuthorization(CacheDirectives directives) => directives.Public || directives.MustRevalidate || directives.SharedMaxAge is not null;
 
     private static bool IsStream(StringValues contentType) =>
         contentType is [{ } type, ..] &&

@@ -18,6 +18,12 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
 
     public RequestBodyContent? Body { get; set; }
 
+    /// <summary>HttpClient's view of the request; null over other transports.</summary>
+    public HttpRequestMessage? Message { get; set; }
+
+    /// <summary>Whether a delegate has made a request for another URL, host or method of the client's.</summary>
+    public bool IsRetargeted { get; set; }
+
     /// <summary>The answer; null before.</summary>
     public UpstreamResponse? Response { get; set; }
 

@@ -37,6 +37,7 @@ internal sealed class Forwarder
         _services = services;
         _transforms = RouteTransforms.Compile(route.Transforms);
         _preparer = new(route, _transforms, services.Options, services.TrustedPeers);
+        UpstreamFields = new(_preparer, _transforms, services.Options, services.TrustedPeers);
         _site = new(route, services);
         _responseHeaders = new(route, _transforms, services.Options, services.Log);
         _errors = new(route, _transforms, services);
@@ -46,6 +47,9 @@ internal sealed class Forwarder
     }
 
     public RouteConfig Route => _route;
+
+    /// <summary>What the upstream is sent for a request.</summary>
+    public UpstreamFields UpstreamFields { get; }
 
     public async Task ForwardAsync(HttpContext context, ProxyContext proxy)
     {
@@ -97,6 +101,8 @@ internal sealed class Forwarder
                 proxy.Destination = attempt.Destination; // the winner of several
             }
 
+            if (proxy.RecordsSentFields)
+                proxy.SentFields = SentFields.Of(attempt);
             ReleaseBody(attempt, series, proxy);
             attempt.Phase = Phase.Headers;
             if (prepared.Upgrade is not null && Upgrades.IsAccepted(attempt.Response.Message!))
@@ -195,7 +201,8 @@ internal sealed class Forwarder
         HttpRequestMessage message;
         try
         {
-            message = proxy.Transport.CreateMessage(prepared, destination);
+            message = attempt.Message = proxy.Transport.CreateMessage(prepared, destination);
+            var (uri, method, host) = (message.RequestUri, message.Method, message.Headers.Host);
             foreach (var run in _transforms.RequestDelegates)
             {
                 await run(new(context, message, destination, clock.Token));
@@ -207,6 +214,7 @@ internal sealed class Forwarder
                     return null;
                 }
             }
+            attempt.IsRetargeted = message.RequestUri != uri || message.Method != method || message.Headers.Host != host;
             if (_transforms.RequestDelegates.Length > 0)
                 clock.Touch(); // the time that the app's own code takes is not the upstream's
             if (prepared.Body is not null && !ReferenceEquals(message.Content, prepared.Body))

@@ -79,6 +79,12 @@ public sealed class ProxyContext
     /// <summary>The answer's <c>X-Accel-Expires</c>.</summary>
     internal string? AccelExpires { get; set; }
 
+    /// <summary>Whether the cache wants to know what the upstream is sent.</summary>
+    internal bool RecordsSentFields { get; set; }
+
+    /// <summary>What the upstream was sent that has answered, where that is wanted; null while none has, and where the response is the proxy's own.</summary>
+    internal SentFields? SentFields { get; set; }
+
     /// <summary>The request's body, where it was taken off the client before; null otherwise.</summary>
     internal BufferedRequestBody? BufferedBody { get; set; }
 

@@ -55,7 +55,7 @@ internal sealed class ProxyRoute
             pipeline = new Mirror(pipeline, _config, mirror, clusters(mirror.ClusterId), services).InvokeAsync;
         var compression = _config.Compression is { Enabled: true } coded ? new ResponseCompression(coded, services) : null;
         if (_config.Cache is { Enabled: true } cache)
-            pipeline = new CacheStages(_config.RouteId, pipeline, cache, compression, services).InvokeAsync;
+            pipeline = new CacheStages(_config.RouteId, pipeline, cache, compression, services, _forwarder.UpstreamFields).InvokeAsync;
         else if (compression is not null)
             pipeline = new CompressionStage(pipeline, compression).InvokeAsync;
         if (buffering.Response.Enabled ?? isFastCgi)

@@ -64,6 +64,13 @@ internal sealed class Affinity
             _services.Metrics.Rejected(proxy);
     }
 
+    /// <summary>Takes the session's own field off what the upstream is sent.</summary>
+    public void Hide(HttpContext context, PreparedRequest prepared)
+    {
+        if (_keys.Find(context) is not null)
+            _keys.Hide(prepared);
+    }
+
     /// <summary>Looks again: the request has waited for a destination, and there is a new verdict on the session's own, or a new configuration.</summary>
     public void Reconsider(ProxyContext proxy)
     {

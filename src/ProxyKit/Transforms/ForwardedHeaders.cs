@@ -25,6 +25,8 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
 
     public ForwardedHeaderAction Prefix { get; init; }
 
+    public override bool Changes(string header) => header.StartsWith(HeaderPrefix, StringComparison.OrdinalIgnoreCase);
+
     public override void Apply(HttpContext context, PreparedRequest request)
     {
         var headers = request.Headers;
@@ -120,6 +122,8 @@ internal sealed record ForwardedTransform : RequestTransform
     public bool Host { get; init; }
 
     public bool Proto { get; init; }
+
+    public override bool Changes(string header) => header.Equals("Forwarded", StringComparison.OrdinalIgnoreCase);
 
     public override void Apply(HttpContext context, PreparedRequest request)
     {

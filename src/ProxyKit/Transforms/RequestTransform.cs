@@ -7,6 +7,9 @@ namespace ProxyKit.Transforms;
 internal abstract record RequestTransform : Transform
 {
     public abstract void Apply(HttpContext context, PreparedRequest request);
+
+    /// <summary>Whether it may change this header.</summary>
+    public virtual bool Changes(string header) => false;
 }
 
 internal enum HeaderAction
@@ -19,6 +22,8 @@ internal enum HeaderAction
 internal sealed record RequestHeaderTransform(HeaderAction Action, string Name, string Value) : RequestTransform
 {
     public override void Apply(HttpContext context, PreparedRequest request) => Apply(request, Action, Name, Value);
+
+    public override bool Changes(string header) => header.Equals(Name, StringComparison.OrdinalIgnoreCase);
 
     public static void Apply(PreparedRequest request, HeaderAction action, string name, string value)
     {
@@ -52,6 +57,8 @@ internal sealed record RequestHeaderRouteValueTransform(HeaderAction Action, str
             throw new InvalidOperationException($"Route value '{RouteValue}' holds a control character and cannot become a header.");
         RequestHeaderTransform.Apply(request, Action, Name, value);
     }
+
+    public override bool Changes(string header) => header.Equals(Name, StringComparison.OrdinalIgnoreCase);
 }
 
 internal sealed record MethodTransform(string From, string To) : RequestTransform
@@ -73,4 +80,6 @@ internal sealed record ClientCertificateTransform(string HeaderName) : RequestTr
         else
             request.Headers.Remove(HeaderName);
     }
+
+    public override bool Changes(string header) => header.Equals(HeaderName, StringComparison.OrdinalIgnoreCase);
 }

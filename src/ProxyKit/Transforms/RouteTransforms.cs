@@ -44,6 +44,17 @@ internal sealed class RouteTransforms
     /// <summary>What the transforms put there instead.</summary>
     public string AddedPrefix { get; private init; } = "";
 
+    /// <summary>Whether a compiled transform may set, append to or remove this request header.</summary>
+    public bool ChangesRequestHeader(string name)
+    {
+        foreach (var transform in Request)
+        {
+            if (transform.Changes(name))
+                return true;
+        }
+        return false;
+    }
+
     public bool HasDelegates => RequestDelegates.Length + ResponseDelegates.Length + TrailerDelegates.Length > 0;
 
     public static RouteTransforms Compile(ValueList<Transform> transforms)
