@@ -72,6 +72,7 @@ internal sealed class Attempt(ProxyContext proxy, PreparedRequest request, Excha
             ProxyTracing.Stop(this);
             if (Body is { Completion.IsCompleted: false })
                 Clock.CancelExchange();
+            Body?.Release();
         }
         return Body is { Completion: { IsCompleted: false } sending } ? new(IgnoreAsync(sending)) : ValueTask.CompletedTask;
     }

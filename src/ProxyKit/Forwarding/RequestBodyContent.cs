@@ -14,7 +14,12 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
 {
     private const int CopyBuffer = 64 * 1024;
 
+    /// <summary>What is kept for a transport that sends an unprocessed request again, where no retries keep more.</summary>
+    private const int TransportReplay = 64 * 1024;
+
     private readonly BufferedRequestBody? _buffered = proxy.BufferedBody;
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ReplayBuffer? _replay = replay;
     private Task? _copy;
     private bool _awaitsClient;
 
@@ -55,7 +60,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         ReadResult result;
         try
         {
-            if (length is not (> 0 and <= 16 * 1024) || replay is { Recorded.IsEmpty: false } || !reader.TryRead(out result))
+            if (length is not (> 0 and <= 16 * 1024) || _replay is { Recorded.IsEmpty: false } || !reader.TryRead(out result))
                 return false;
         }
         catch (Exception e)
@@ -72,7 +77,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
         result.Buffer.CopyTo(connection.SendBuffer((int)length.Value));
         connection.Advance((int)length.Value);
         proxy.RequestBodyBytes += length.Value;
-        replay?.Record(result.Buffer, isLast: true);
+        _replay?.Record(result.Buffer, isLast: true);
         reader.AdvanceTo(result.Buffer.End);
         return true;
     }
@@ -110,11 +115,44 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? transportContext) =>
         SerializeToStreamAsync(stream, transportContext, CancellationToken.None);
 
+    /// <remarks>
+    /// A second call means that the upstream has not processed the request (REFUSED_STREAM, GOAWAY; RFC 9113 §8.7) and HttpClient sends it again, or that nothing has reached it.
+    /// </remarks>
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? transportContext, CancellationToken cancellationToken)
     {
-        if (_copy is not null && !IsBuffered)
-            throw new InvalidOperationException("The request body has been sent already.");
-        return _copy = CopyAsync(stream, cancellationToken);
+        if (_copy is { } previous)
+            _copy = CopyAgainAsync(previous, stream, cancellationToken);
+        else
+        {
+            if (!IsBuffered)
+                _replay ??= new(TransportReplay);
+            _copy = CopyAsync(stream, cancellationToken);
+        }
+        return ReportAsync(_copy, cancellationToken);
+    }
+
+    /// <summary>The attempt has ended: the transport may learn of a copy that it has cancelled itself.</summary>
+    public void Release() => _released.TrySetResult();
+
+    // HttpClient sends an unprocessed request again only if it learns of the reset before the end of the copying that the reset has cancelled.
+    private async Task ReportAsync(Task copy, CancellationToken cancellationToken)
+    {
+        await copy.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!copy.IsCompletedSuccessfully && cancellationToken.IsCancellationRequested && !clock.Token.IsCancellationRequested && CanCopyAgain)
+            await _released.Task;
+        await copy;
+    }
+
+    private bool CanCopyAgain => ClientError is null && (IsBuffered || _replay is { IsIntact: true });
+
+    private async Task CopyAgainAsync(Task previous, Stream stream, CancellationToken cancellationToken)
+    {
+        await previous.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!CanCopyAgain)
+            throw new UpstreamException(ProxyError.Request, FailureClass.NothingSent, "The destination has not processed the request, and its body is too long to be sent again.");
+        DestinationError = null;
+        proxy.RequestBodyBytes = 0;
+        await CopyAsync(stream, cancellationToken);
     }
 
     private Task CopyAsync(Stream stream, CancellationToken cancellationToken) =>
@@ -162,12 +200,12 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
     {
         var reader = context.Request.BodyReader;
         var remaining = length;
-        if (replay is { Recorded: { IsEmpty: false } recorded })
+        if (_replay is { Recorded: { IsEmpty: false } recorded })
         {
             remaining -= recorded.Length;
             await ReplayAsync(stream, recorded, cancellationToken);
         }
-        if (replay is { IsComplete: true })
+        if (_replay is { IsComplete: true })
             return;
         while (true)
         {
@@ -178,9 +216,14 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                 {
                     // The upstream sees the header section, and what there is of the body, before we wait for more.
                     await FlushAsync(stream, cancellationToken);
-                    Volatile.Write(ref _awaitsClient, true);
-                    result = await reader.ReadAsync(cancellationToken);
-                    Volatile.Write(ref _awaitsClient, false);
+                    result = await ReadAsync(reader, cancellationToken);
+                }
+                if (result.IsCanceled)
+                {
+                    reader.AdvanceTo(result.Buffer.Start);
+                    if (!cancellationToken.IsCancellationRequested)
+                        continue; // meant for an earlier read
+                    throw DestinationError = new OperationCanceledException(cancellationToken); // the client is still there
                 }
                 // A middleware may have put another body in the client's place. What is too long would be the upstream's next request.
                 remaining -= result.Buffer.Length;
@@ -189,7 +232,7 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
                     reader.AdvanceTo(result.Buffer.End);
                     throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
                 }
-                replay?.Record(result.Buffer, result.IsCompleted);
+                _replay?.Record(result.Buffer, result.IsCompleted);
             }
             catch (Exception e) when (DestinationError is null)
             {
@@ -199,8 +242,6 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
 
             try
             {
-                if (result.IsCanceled)
-                    throw new OperationCanceledException();
                 clock.Touch();
                 foreach (var segment in result.Buffer)
                 {
@@ -223,6 +264,16 @@ internal sealed class RequestBodyContent(HttpContext context, ProxyContext proxy
             if (result.IsCompleted)
                 return;
         }
+    }
+
+    // A read that its token cancels would leave the server's reader in use: what remains of the body could not be drained, and the connection would be lost.
+    private async ValueTask<ReadResult> ReadAsync(PipeReader reader, CancellationToken cancellationToken)
+    {
+        Volatile.Write(ref _awaitsClient, true);
+        await using var cancelling = cancellationToken.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
+        var result = await reader.ReadAsync(CancellationToken.None);
+        Volatile.Write(ref _awaitsClient, result.IsCanceled);
+        return result;
     }
 
     private async ValueTask ReplayAsync(Stream stream, ReadOnlyMemory<byte> recorded, CancellationToken cancellationToken)
