@@ -68,7 +68,7 @@ internal sealed class ConfigValidator(
             SiteValidator.Validate(where, route, errors);
             StaticFilesValidator.Validate(where, route, files, errors);
             ValidateMatch(where, route.Match, errors);
-            ValidateRoute(where, route, errors);
+            ValidateRoute(where, route, clusters.FirstOrDefault(c => c.ClusterId.Equals(route.ClusterId, StringComparison.OrdinalIgnoreCase)), errors);
         }
         BufferingValidator.Validate(routes, clusters, options.Value.Buffering, tempFiles, errors);
         return errors;
@@ -137,7 +137,7 @@ internal sealed class ConfigValidator(
             && (parts.Length == 1 || (parts.Length == 2 && (parts[1] == "*" || ushort.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out _))));
     }
 
-    private void ValidateRoute(string where, RouteConfig route, List<string> errors)
+    private void ValidateRoute(string where, RouteConfig route, ClusterConfig? cluster, List<string> errors)
     {
         if (route.Timeout is { } timeout && timeout != Timeout.InfiniteTimeSpan && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromMilliseconds(int.MaxValue)))
             errors.Add($"{where}: Timeout is {timeout}; it must be positive and at most 24 days, or -00:00:00.0010000 for none.");
@@ -156,7 +156,7 @@ internal sealed class ConfigValidator(
         }
         InternalRedirectValidator.Validate(where, route, files, errors);
         foreach (var transform in route.Transforms)
-            TransformValidator.Validate(where, transform, errors);
+            TransformValidator.Validate(where, transform, cluster?.HttpClient ?? new(), errors);
         ValidatePolicies(where, route, errors);
     }
 
@@ -234,7 +234,13 @@ internal static class ClusterValidator
 
     public static bool IsHttpVersion(Version version) => s_versions.Contains(version);
 
-    public static bool IsHost(string host) => host.Length > 0 && Uri.CheckHostName(new HostString(host).Host.Trim('[', ']')) != UriHostNameType.Unknown;
+    public static bool IsHost(string host)
+    {
+        var name = new HostString(host).Host;
+        var port = host.StartsWith(name, StringComparison.Ordinal) ? host.AsSpan(name.Length) : default;
+        return host.Length > 0 && Uri.CheckHostName(name.Trim('[', ']')) != UriHostNameType.Unknown
+            && (port.IsEmpty || (port[0] == ':' && ushort.TryParse(port[1..], NumberStyles.None, CultureInfo.InvariantCulture, out _)));
+    }
 
     private static void ValidateTimeouts(string where, TimeoutConfig timeouts, List<string> errors)
     {
@@ -265,8 +271,9 @@ internal static class ClusterValidator
         }
         foreach (var encoding in new[] { client.RequestHeaderEncoding, client.ResponseHeaderEncoding })
         {
-            if (encoding is not null && Encoding.GetEncodings().All(e => !e.Name.Equals(encoding, StringComparison.OrdinalIgnoreCase)) && !encoding.Equals("latin1", StringComparison.OrdinalIgnoreCase))
-                errors.Add($"{where}: HttpClient: '{encoding}' is not an encoding. Allowed are {string.Join(", ", Encoding.GetEncodings().Select(e => e.Name))} and latin1.");
+            var usable = Encoding.GetEncodings().Where(e => HeaderText.IsUsable(e.GetEncoding())).Select(e => e.Name).Append("latin1");
+            if (encoding is not null && !usable.Contains(encoding, StringComparer.OrdinalIgnoreCase))
+                errors.Add($"{where}: HttpClient: '{encoding}' is not an encoding for headers. Allowed are {string.Join(", ", usable)}.");
         }
         foreach (var (name, path) in new[]
         {

@@ -73,6 +73,9 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     [LoggerMessage(6, LogLevel.Warning, "Route {RouteId}: a response transform failed on an answer of the proxy's own", EventName = "ErrorTransformFailed")]
     public partial void ErrorTransformFailed(string routeId, Exception exception);
 
+    [LoggerMessage(8, LogLevel.Warning, "Route {RouteId}: OnResponse has set Content-Length or Transfer-Encoding, which follow from the body; the change is ignored. To write another body, set SuppressResponseBody.", EventName = "LengthRefused")]
+    public partial void LengthRefused(string? routeId);
+
     [LoggerMessage(7, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]
     private partial void RequestFailedByClient(string routeId, ProxyError error, string? cause);
 

@@ -43,5 +43,5 @@ internal sealed class ForwardedRequest(PreparedRequest prepared, Destination des
     public override long? Length => prepared.Body?.Length;
 
     public override void WriteVariables(FastCgiRequestWriter writer, long? length) =>
-        CgiVariables.Write(writer, prepared, prepared.Host ?? destination.Config.Host ?? prepared.DefaultHost ?? destination.Target.Host, length ?? (prepared.IsIdempotent ? null : 0));
+        CgiVariables.Write(writer, prepared, prepared.Host ?? HeaderText.Host(destination.Config.Host) ?? prepared.DefaultHost ?? destination.Target.Host, length ?? (prepared.IsIdempotent ? null : 0));
 }

@@ -33,7 +33,8 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
         context.Response.Clear();
         if (proxy.Error == ProxyError.ClientAborted)
         {
-            context.Response.StatusCode = status;
+            context.Response.StatusCode = status; // for the access log
+            Forwarder.Abort(context, proxy.Error); // the status is no client's to see
             return Task.CompletedTask;
         }
         if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.BufferFull && RequestGuard.IsHttp1(context.Request))
@@ -68,8 +69,9 @@ internal sealed class ErrorResponder(RouteConfig route, RouteTransforms transfor
     // isOwnFailure: a delegate has caused the error, and been logged.
     private async Task FinishAsync(HttpContext context, int status, bool isOwnFailure)
     {
+        var encoding = HeaderText.For(context.GetProxyContext()?.Cluster.HttpClient.ResponseHeaderEncoding);
         foreach (var transform in transforms.Response)
-            transform.Apply(context.Response.Headers, status);
+            transform.Apply(context.Response.Headers, status, encoding);
         foreach (var run in transforms.ResponseDelegates)
         {
             try

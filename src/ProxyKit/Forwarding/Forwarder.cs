@@ -41,7 +41,7 @@ internal sealed class Forwarder
         _site = new(route, services);
         _responseHeaders = new(route, _transforms, services.Options, services.Log);
         _errors = new(route, _transforms, services);
-        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null, services.Clocks.Time);
+        _delivery = new(_transforms, _responseHeaders, route.ProxyStatus ? _errors : null, services.Log, services.Clocks.Time);
         _interception = ErrorInterception.Create(route, _errors);
         _files = FileDelivery.Create(route, _delivery, _errors, services);
     }
@@ -217,8 +217,8 @@ internal sealed class Forwarder
             attempt.IsRetargeted = message.RequestUri != uri || message.Method != method || message.Headers.Host != host;
             if (_transforms.RequestDelegates.Length > 0)
                 clock.Touch(); // the time that the app's own code takes is not the upstream's
-            if (prepared.Body is not null && !ReferenceEquals(message.Content, prepared.Body))
-                throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
+            if (_transforms.RequestDelegates.Length > 0)
+                CheckMessage(message, prepared);
         }
         catch (Exception e)
         {
@@ -227,6 +227,26 @@ internal sealed class Forwarder
         return new HttpClientResponse(prepared.Upgrade is null
             ? await proxy.Transport.SendAsync(message, clock.Token)
             : await Upgrades.SendAsync(proxy.Transport, message, context, prepared, destination, clock.Token));
+    }
+
+    // What a delegate may not do: on the wire it would make another request of it.
+    private static void CheckMessage(HttpRequestMessage message, PreparedRequest prepared)
+    {
+        if (prepared.Body is not null && !ReferenceEquals(message.Content, prepared.Body))
+            throw new InvalidOperationException("A request transform must not replace the request's content; replace HttpContext.Request.Body instead.");
+        if (message.Headers.NonValidated.Contains("Transfer-Encoding")
+            || (message.Content?.Headers.NonValidated.TryGetValues("Content-Length", out var length) == true && long.TryParse(length.ToString(), out var announced) && announced != (prepared.Body is { } body ? body.Length : 0)))
+            throw new InvalidOperationException("A request transform must not set Content-Length or Transfer-Encoding; they follow from the body.");
+        if (message.Headers.NonValidated.TryGetValues("Host", out var host) && !Configuration.ClusterValidator.IsHost(host.ToString()))
+            throw new InvalidOperationException("A request transform has set a Host that is not a host name.");
+        foreach (var (name, values) in message.Headers.NonValidated)
+        {
+            foreach (var value in values)
+            {
+                if (!HeaderText.IsWire(value))
+                    throw new InvalidOperationException($"A request transform has set the header {name} to a value beyond latin-1; encode it, e.g. as UTF-8 bytes in latin-1 characters.");
+            }
+        }
     }
 
     private static RequestBodyContent? RequestBody(HttpContext context, ProxyContext proxy, Attempt attempt, ReplayBuffer? replay)

@@ -28,7 +28,7 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
 
     /// <summary>The pools of our own HTTP/1.1 transport; null where the cluster needs what only <see cref="SocketsHttpHandler"/> has.</summary>
     public virtual Http1.Http1Pools? CreateHttp1(ClusterConfig cluster) =>
-        IsFastCgi(cluster) || hooks.Any() || cluster.HttpClient is not { WebProxy: null, RequestHeaderEncoding: null, ResponseHeaderEncoding: null } ? null : new(cluster, time);
+        IsFastCgi(cluster) || hooks.Any() || cluster.HttpClient is not { WebProxy: null } ? null : new(cluster, time);
 
     /// <summary>The connections of a cluster whose destinations speak FastCGI; null if they do not.</summary>
     public virtual FastCgiPools? CreateFastCgi(ClusterConfig cluster) =>
@@ -56,10 +56,9 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
             ConnectTimeout = cluster.Timeouts.Connect,
             ResponseDrainTimeout = TimeSpan.FromSeconds(2),
         };
-        var request = Encoding.GetEncoding(config.RequestHeaderEncoding ?? "latin1");
-        var response = Encoding.GetEncoding(config.ResponseHeaderEncoding ?? "latin1");
-        handler.RequestHeaderEncodingSelector = (_, _) => request;
-        handler.ResponseHeaderEncodingSelector = (_, _) => response;
+        // Bytes pass as they are; what the proxy itself puts into a header is encoded before (HeaderText).
+        handler.RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
+        handler.ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1;
         ConfigureTls(handler.SslOptions, config);
         handler.ConnectCallback = ConnectAsync;
         foreach (var hook in hooks)

@@ -47,7 +47,7 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         // HttpClient sends a request anew when its connection closes unanswered, unless there was content: so what must not be repeated has some (RFC 9110 §9.2.2).
         message.Content = (HttpContent?)prepared.Body ?? (prepared.IsIdempotent || prepared.Method == "CONNECT" ? null : new NoContent());
 
-        var host = prepared.Host ?? destination.Config.Host ?? prepared.DefaultHost;
+        var host = prepared.Host ?? HeaderText.Host(destination.Config.Host) ?? prepared.DefaultHost;
         if (host is not null || target.UnixSocketPath is not null)
             message.Headers.Host = host ?? target.Host;
 

@@ -8,9 +8,14 @@ namespace ProxyKit.Forwarding;
 /// <summary>
 /// Turns a destination's own addresses in a response into the public ones. nginx: <c>proxy_redirect default</c>, <c>proxy_cookie_domain</c>, <c>proxy_cookie_path</c>.
 /// </summary>
-/// <remarks>The way back of the request's path: base path and added prefix go, removed prefix and path base come. An address of another host is left alone.</remarks>
-internal readonly struct LocationRewriter(HttpContext context, ProxyContext proxy, Destination? answered, RouteTransforms transforms)
+/// <remarks>
+/// The way back of the request's path: base path and added prefix go, removed prefix and path base come. What has the public prefix already is left alone: the upstream
+/// knows it, from X-Forwarded-Prefix or its own configuration. So is an address of another host.
+/// </remarks>
+internal readonly struct LocationRewriter(HttpContext context, ProxyContext proxy, Destination? answered, RouteTransforms transforms, PreparedRequest? sent)
 {
+    private readonly PublicAddress _public = new(context.Request, sent, transforms);
+
     public StringValues Location(StringValues value) => value.Count == 1 ? Rewrite(value.ToString()) : value;
 
     /// <summary><c>5; url=http://…</c></summary>
@@ -62,28 +67,26 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
         var end = location.AsSpan(start).IndexOfAny('/', '?', '#');
         end = end < 0 ? location.Length : start + end;
         var authority = location.AsSpan(start, end - start);
-        if (!IsInternal(authority, isHttps) || !context.Request.Host.HasValue)
-            return location;
-        var rest = location[end..];
-        return $"{context.Request.Scheme}://{context.Request.Host.ToUriComponent()}{(rest.StartsWith('/') ? MapPath(rest) : rest)}";
+        // A host that is public and internal at once is the destination's where its scheme is: a redirect from http to https must not be undone.
+        var isPublic = _public.IsHost(authority, isHttps);
+        if (!IsInternal(authority, isHttps, sameScheme: isPublic))
+            return isPublic ? location[..end] + MapRest(location[end..]) : location;
+        return _public.Host is { } host ? $"{_public.Scheme}://{host}{MapRest(location[end..])}" : location;
     }
 
-    private bool IsInternal(ReadOnlySpan<char> authority, bool isHttps)
+    private string MapRest(string rest) => rest.StartsWith('/') ? MapPath(rest) : rest;
+
+    private bool IsInternal(ReadOnlySpan<char> authority, bool isHttps, bool sameScheme)
     {
-        authority = WithoutDefaultPort(authority, isHttps);
+        authority = PublicAddress.WithoutDefaultPort(authority, isHttps);
         foreach (var destination in proxy.Destinations)
         {
-            if (authority.Equals(destination.Target.Host, StringComparison.OrdinalIgnoreCase)
-                || (destination.Config.Host is { } host && authority.Equals(WithoutDefaultPort(host, isHttps), StringComparison.OrdinalIgnoreCase)))
-                return !authority.Equals(context.Request.Host.Value, StringComparison.OrdinalIgnoreCase) || HasPathMapping || isHttps != context.Request.IsHttps;
+            if ((!sameScheme || destination.Target.IsHttps == isHttps)
+                && (authority.Equals(destination.Target.Host, StringComparison.OrdinalIgnoreCase)
+                    || (destination.Config.Host is { } host && authority.Equals(PublicAddress.WithoutDefaultPort(host, isHttps), StringComparison.OrdinalIgnoreCase))))
+                return true;
         }
         return false;
-    }
-
-    private static ReadOnlySpan<char> WithoutDefaultPort(ReadOnlySpan<char> authority, bool isHttps)
-    {
-        var port = isHttps ? ":443" : ":80";
-        return authority.EndsWith(port) ? authority[..^port.Length] : authority;
     }
 
     // Nobody has answered where a user's own resilience pipeline came up with the response: its paths are public already. So are those of CGI scripts, which are told
@@ -94,19 +97,28 @@ internal readonly struct LocationRewriter(HttpContext context, ProxyContext prox
 
     private string MapPath(string path)
     {
-        if (transforms.RemovedPrefix is not { } removed || !HasPathMapping)
+        if (transforms.RemovedPrefix is null || !HasPathMapping)
             return path;
         var end = path.AsSpan().IndexOfAny('?', '#');
         var (only, rest) = end < 0 ? (path, "") : (path[..end], path[end..]);
         var upstream = answered!.Target.BasePath + transforms.AddedPrefix;
-        if (upstream.Length > 0)
-        {
-            if (!PathRemovePrefixTransform.TryRemove(only, upstream, out only))
-                return path;
-        }
-        var front = context.Request.PathBase.ToUriComponent() + removed;
+        var inner = only;
+        var isInner = upstream.Length == 0 || PathRemovePrefixTransform.TryRemove(only, upstream, out inner);
+        // An upstream that was told the prefix puts it in front of its own paths; of two prefixes that both fit, the longer one is meant.
+        if (Has(_public.ToldPrefix, out var inside))
+            return upstream.Length > 0 && PathRemovePrefixTransform.TryRemove(inside, upstream, out var below) ? _public.ToldPrefix + below + rest : path;
+        var front = _public.Prefix;
+        if (Has(front, out _) || !isInner)
+            return path;
+        only = inner;
         // "//evil.example" behind an empty prefix would name a host; to a browser, which takes \ for / and skips tabs, these do as well.
         return front.Length == 0 && only.Length > 1 && only[1] is '/' or '\\' or '\t' ? path : front + only + rest;
+
+        bool Has(string? prefix, out string inside)
+        {
+            inside = only;
+            return prefix is { Length: > 0 } && !(isInner && upstream.Length > prefix.Length) && PathRemovePrefixTransform.TryRemove(only, prefix, out inside);
+        }
     }
 
     private string Cookie(string cookie)

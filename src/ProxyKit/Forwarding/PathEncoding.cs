@@ -39,13 +39,21 @@ internal static class PathEncoding
         return Encode(path);
     }
 
-    private static string? WithoutBase(string rawPath, string pathBase)
+    /// <summary>What follows a base (decoded) in a path (encoded), byte for byte; null if it does not begin with it. Case does not count.</summary>
+    public static string? WithoutBase(string rawPath, string pathBase)
     {
         if (pathBase.Length == 0)
             return rawPath;
-        return rawPath.StartsWith(pathBase, StringComparison.OrdinalIgnoreCase) && (rawPath.Length == pathBase.Length || rawPath[pathBase.Length] == '/')
-            ? rawPath[pathBase.Length..]
-            : null;
+        if (rawPath.StartsWith(pathBase, StringComparison.OrdinalIgnoreCase) && (rawPath.Length == pathBase.Length || rawPath[pathBase.Length] == '/'))
+            return rawPath[pathBase.Length..];
+        // It may be encoded, in any way: as many segments are decoded as the base has.
+        if (!rawPath.Contains('%', StringComparison.Ordinal))
+            return null;
+        var end = 0;
+        for (var segments = pathBase.AsSpan().Count('/'); segments > 0 && end >= 0; segments--)
+            end = rawPath.IndexOf('/', end + 1);
+        end = end < 0 ? rawPath.Length : end;
+        return string.Equals(PathString.FromUriComponent(rawPath[..end]).Value, pathBase, StringComparison.OrdinalIgnoreCase) ? rawPath[end..] : null;
     }
 
     private static bool SaysTheSame(string raw, string path)
@@ -144,6 +152,10 @@ internal static class PathEncoding
         }
         return builder.ToString();
     }
+
+    /// <summary>Percent-encodes one segment; a slash in it is data.</summary>
+    public static string EncodeSegment(string segment) =>
+        Encode("/" + segment.Replace("/", "%2F", StringComparison.Ordinal))[1..];
 
     /// <summary>RFC 3986 §5.2.4. What would go above the root stays there.</summary>
     public static string RemoveDotSegments(string path)

@@ -34,6 +34,12 @@ internal sealed class PreparedRequest
 
     public bool IsGrpc;
 
+    /// <summary>How the proxy's own header values are encoded; null for latin-1.</summary>
+    public System.Text.Encoding? Encoding;
+
+    /// <summary>Why a transform cannot make of this client's request what it should.</summary>
+    public Rejection? Rejection;
+
     /// <summary>Whether sending it twice does no more than sending it once (RFC 9110 §9.2.2).</summary>
     public bool IsIdempotent => Method is "GET" or "HEAD" or "OPTIONS" or "PUT" or "DELETE" or "TRACE";
 
@@ -59,6 +65,8 @@ internal sealed class PreparedRequest
         Cgi.Clear();
         DefaultHost = null;
         IsGrpc = false;
+        Encoding = null;
+        Rejection = null;
         PeerIsTrusted = false;
     }
 

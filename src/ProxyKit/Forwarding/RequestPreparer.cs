@@ -22,6 +22,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         if (RequestGuard.Check(context, rawTarget, route, options) is { } rejection)
             return rejection;
 
+        prepared.Encoding ??= HeaderText.For(context.GetProxyContext()?.Cluster.HttpClient.RequestHeaderEncoding);
         prepared.Method = request.Method;
         prepared.Path = PathEncoding.Select(request, PathEncoding.RawPath(rawTarget), options.PathForwarding);
         prepared.Query = request.QueryString.Value ?? "";
@@ -30,7 +31,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         prepared.PeerIsTrusted = trustedPeers.Contains(context.Connection);
         prepared.Upgrade = RequestedUpgrade(context, route);
 
-        if (CopyHeaders(request, prepared) is { } bad)
+        if (CopyHeaders(context, prepared) is { } bad)
             return bad;
         if (prepared.IsGrpc || AcceptsTrailers(request))
             prepared.Headers.Add("TE", "trailers");
@@ -42,6 +43,8 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         }
         foreach (var transform in transforms.Request)
             transform.Apply(context, prepared);
+        if (prepared.Rejection is { } unfit)
+            return unfit;
         // The client's own target was checked; what a middleware or a transform made of it goes onto the wire as it is.
         if (prepared.Path.AsSpan().ContainsAnyExceptInRange('!', '~') || prepared.Query.AsSpan().ContainsAnyExceptInRange('!', '~')
             || (prepared.Host is { } host && host.AsSpan().ContainsAnyExceptInRange('!', '~')))
@@ -49,17 +52,26 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         return null;
     }
 
-    private Rejection? CopyHeaders(HttpRequest request, PreparedRequest prepared)
+    private Rejection? CopyHeaders(HttpContext context, PreparedRequest prepared)
     {
+        var request = context.Request;
         var headers = prepared.Headers;
-        var nominated = request.Headers.Connection is { Count: > 0 } connection ? HeaderRules.Nominated(connection) : null;
+        var nominated = NominatedFields.Of(context);
         StringValues via = default;
-        foreach (var (name, value) in request.Headers)
+        foreach (var (name, received) in request.Headers)
         {
+            var value = received;
             foreach (var line in value)
             {
-                if (line is not null && RequestGuard.HasControls(line))
+                if (line is null || !line.AsSpan().ContainsAnyExceptInRange(' ', '~'))
+                    continue;
+                if (RequestGuard.HasControls(line))
                     return new(400, $"a control character in the header {RequestGuard.WithoutControls(name)}");
+                // Kestrel gives us bytes; an app that has it decode them, or sets text itself, has characters that need an encoding.
+                if (!options.ConfigureKestrel || !HeaderText.IsWire(line))
+                    value = Encode(value, prepared.Encoding);
+                if (value.Count == 0)
+                    return new(400, $"a value in the header {name} that the cluster's RequestHeaderEncoding cannot express");
             }
 
             var described = HeaderRules.Describe(name);
@@ -83,7 +95,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
             }
 
             if (name[0] == ':' || !transforms.CopyRequestHeaders
-                || (nominated is not null && HeaderRules.IsNominated(nominated, name))
+                || (nominated is not null && nominated.Contains(name, received))
                 || (transforms.AllowedRequestHeaders is { } allowed && !allowed.Contains(name)))
                 continue;
             if (!described.IsToken)
@@ -101,6 +113,18 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
             return new(508, "already passed through this proxy (Via)") { Error = ProxyError.LoopDetected };
         headers.Add("Via", _via.Append(via, request.Protocol));
         return null;
+    }
+
+    private static StringValues Encode(StringValues values, System.Text.Encoding? encoding)
+    {
+        var encoded = new string[values.Count];
+        for (var i = 0; i < encoded.Length; i++)
+        {
+            if (HeaderText.ToWire(values[i] ?? "", encoding) is not { } wire)
+                return default;
+            encoded[i] = wire;
+        }
+        return encoded;
     }
 
     // RFC 9110 §7.6.2. TRACE is refused before.

@@ -1,12 +1,13 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.WebUtilities;
+using ProxyKit.Diagnostics;
 using ProxyKit.Transforms;
 
 namespace ProxyKit.Forwarding;
 
 /// <summary>The third part: <see cref="UpstreamResponse"/> to HttpContext.</summary>
-internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus, TimeProvider time)
+internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeaders headers, ErrorResponder? proxyStatus, ProxyLog log, TimeProvider time)
 {
     public async Task DeliverAsync(HttpContext context, ProxyContext proxy, Attempt attempt)
     {
@@ -29,7 +30,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
                 throw new PhaseException(Phase.Body, e);
             }
         }
-        await DeliverTrailersAsync(context, response, hasBody, clock);
+        await DeliverTrailersAsync(context, proxy, response, hasBody, clock);
         if (passes && !response.EndsRequest && attempt.Body is { Completion: { IsCompleted: false } sending })
         {
             // A client that streams on (gRPC) sees the end of the response now, not when it has ended itself.
@@ -43,7 +44,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
     {
         var response = attempt.Response!;
         var status = response.StatusCode;
-        headers.Copy(context, proxy, response, new LocationRewriter(context, proxy, attempt.Destination, transforms));
+        headers.Copy(context, proxy, response, new LocationRewriter(context, proxy, attempt.Destination, transforms, attempt.Request));
         proxy.Model.Affinity?.Deliver(context, proxy, attempt.Destination);
         if (RequestGuard.IsHttp1(context.Request) && response.ReasonPhrase is { Length: > 0 } reason
             && reason != ReasonPhrases.GetReasonPhrase(status)
@@ -52,17 +53,19 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
             feature.ReasonPhrase = reason;
         proxyStatus?.AddReceivedStatus(context, status);
 
+        var encoding = HeaderText.For(proxy.Cluster.HttpClient.ResponseHeaderEncoding);
         foreach (var transform in transforms.Response)
-            transform.Apply(context.Response.Headers, status);
+            transform.Apply(context.Response.Headers, status, encoding);
         return transforms.ResponseDelegates.Length == 0 ? new(true) : RunDelegatesAsync(context, response, attempt.Clock);
     }
 
-    private async ValueTask<bool> RunDelegatesAsync(HttpContext context, UpstreamResponse response, ExchangeClock clock)
+    private async ValueTask<bool> RunDelegatesAsync(HttpContext context, UpstreamResponse upstream, ExchangeClock clock)
     {
         var passes = true;
+        var length = context.Response.ContentLength;
         foreach (var run in transforms.ResponseDelegates)
         {
-            var transformContext = new ResponseTransformContext(context, response.Message, clock.Token);
+            var transformContext = new ResponseTransformContext(context, upstream.Message, clock.Token);
             try
             {
                 await run(transformContext);
@@ -73,10 +76,18 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
             }
             passes &= !transformContext.SuppressResponseBody;
         }
+        var response = context.Response;
+        // With another length every response would be aborted; with a coding that is not applied no client could read it.
+        if (passes && (response.ContentLength is { } announced && announced != length || response.Headers.TransferEncoding.Count > 0))
+        {
+            log.LengthRefused(context.GetProxyContext()?.Route.RouteId);
+            response.ContentLength = length;
+            response.Headers.Remove("Transfer-Encoding");
+        }
         return passes;
     }
 
-    private async ValueTask DeliverTrailersAsync(HttpContext context, UpstreamResponse response, bool hasBody, ExchangeClock clock)
+    private async ValueTask DeliverTrailersAsync(HttpContext context, ProxyContext proxy, UpstreamResponse response, bool hasBody, ExchangeClock clock)
     {
         if (hasBody)
         {
@@ -95,7 +106,7 @@ internal sealed class ResponseDelivery(RouteTransforms transforms, ResponseHeade
             return; // Kestrel sends none over HTTP/1.1
         headers.CopyTrailers(response, trailers);
         foreach (var transform in transforms.Trailers)
-            transform.Apply(trailers, response.StatusCode);
+            transform.Apply(trailers, response.StatusCode, HeaderText.For(proxy.Cluster.HttpClient.ResponseHeaderEncoding));
         foreach (var run in transforms.TrailerDelegates)
             await run(new(context, response.Message, clock.Token));
     }

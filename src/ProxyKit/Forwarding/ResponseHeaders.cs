@@ -40,6 +40,8 @@ internal sealed class ResponseHeaders(RouteConfig route, RouteTransforms transfo
         var headers = context.Response.Headers;
         StringValues via = default;
         string? charset = null;
+        // Kestrel writes our bytes; a server that encodes text itself needs text.
+        var decoding = options.ConfigureKestrel ? null : HeaderText.For(proxy.Cluster.HttpClient.ResponseHeaderEncoding);
         if (transforms.CopyResponseHeaders)
         {
             var connection = response.Headers.All("Connection");
@@ -60,6 +62,8 @@ internal sealed class ResponseHeaders(RouteConfig route, RouteTransforms transfo
                 }
                 if (rule == HeaderRule.Special && !CopySpecial(context, response, name, ref value, ref via, location))
                     continue;
+                if (decoding is not null)
+                    value = Array.ConvertAll(value.ToArray(), line => (string?)HeaderText.FromWire(line ?? "", decoding));
                 var bit = 1UL << (((name.Length * 5) + (name[0] | 0x20) + (name[^1] | 0x20)) & 63);
                 headers[name] = (seen & bit) != 0 && headers.TryGetValue(name, out var before) && before.Count > 0 ? StringValues.Concat(before, value) : value;
                 seen |= bit;

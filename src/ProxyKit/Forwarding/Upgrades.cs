@@ -58,23 +58,23 @@ internal static class Upgrades
         var isHttp1Upstream = response.StatusCode == HttpStatusCode.SwitchingProtocols;
         var protocol = isHttp1Upstream ? sent.Headers.NonValidated["Upgrade"].ToString() : "websocket";
         var isWebSocket = protocol.Equals("websocket", StringComparison.OrdinalIgnoreCase);
+        if (isHttp1Upstream && isWebSocket && !HasAccept(response, sent))
+            throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's {Accept} does not fit the key.");
         if (isHttp1Upstream
             && !(response.Headers.NonValidated.TryGetValues("Upgrade", out var switched) && switched.ToString().Equals(protocol, StringComparison.OrdinalIgnoreCase)))
             throw new HttpRequestException(HttpRequestError.InvalidResponse, "The destination switched to a protocol that nobody asked for.");
 
-        responseHeaders.Copy(context, proxy, upstreamResponse, new LocationRewriter(context, proxy, proxy.Destination, transforms));
+        responseHeaders.Copy(context, proxy, upstreamResponse, new LocationRewriter(context, proxy, proxy.Destination, transforms, sent: null));
         proxy.Model.Affinity?.Deliver(context, proxy, proxy.Destination);
         var headers = context.Response.Headers;
         headers.ContentLength = null;
         foreach (var transform in transforms.Response)
-            transform.Apply(headers, (int)response.StatusCode);
+            transform.Apply(headers, (int)response.StatusCode, HeaderText.For(proxy.Cluster.HttpClient.ResponseHeaderEncoding));
 
         Stream client;
         context.Features.Get<IHttpRequestTimeoutFeature>()?.DisableTimeout();
         if (context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect)
         {
-            if (isHttp1Upstream && !HasAccept(response, sent))
-                throw new HttpRequestException(HttpRequestError.InvalidResponse, $"The destination's {Accept} does not fit the key.");
             headers.Remove(Accept);
             context.Response.StatusCode = StatusCodes.Status200OK;
             if (context.Features.Get<Microsoft.AspNetCore.Server.Kestrel.Core.Features.IHttpMinRequestBodyDataRateFeature>() is { } rate)
@@ -108,13 +108,14 @@ internal static class Upgrades
         message.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
         message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
         message.Headers.TryAddWithoutValidation("Upgrade", prepared.Upgrade);
-        if (message.Method != HttpMethod.Connect)
+        var key = context.Request.Headers[Key].ToString();
+        var isConnect = message.Method == HttpMethod.Connect;
+        // An HTTP/2 client sends no key; one that does must send a good one.
+        if (prepared.Upgrade!.Equals("websocket", StringComparison.OrdinalIgnoreCase) && !(isConnect && key.Length == 0) && !WebSocketFrames.IsKey(key))
+            throw new BadHttpRequestException("Sec-WebSocket-Key is not 16 bytes in base64.");
+        if (!isConnect)
             return;
         message.Method = HttpMethod.Get;
-        // An HTTP/2 client sends no key; one that does must send a good one.
-        var key = context.Request.Headers[Key].ToString();
-        if (key.Length > 0 && !WebSocketFrames.IsKey(key))
-            throw new BadHttpRequestException("Sec-WebSocket-Key is not 16 bytes in base64.");
         message.Headers.Remove(Key);
         message.Headers.TryAddWithoutValidation(Key, key.Length > 0 ? key : WebSocketFrames.NewKey());
     }

@@ -1,3 +1,4 @@
+using ProxyKit.Forwarding;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit.Health;
@@ -22,7 +23,7 @@ internal abstract class Probe
     /// <summary>Headers that both kinds of requests have: the user's, and who asks.</summary>
     protected static void AddHeaders(HttpRequestMessage request, ActiveHealthCheckConfig config, Destination destination, DestinationAddress target)
     {
-        if ((config.Host ?? destination.Config.Host ?? (target.UnixSocketPath is null ? null : target.Host)) is { } host)
+        if ((HeaderText.Host(config.Host ?? destination.Config.Host) ?? (target.UnixSocketPath is null ? null : target.Host)) is { } host)
             request.Headers.Host = host;
         foreach (var (name, value) in config.Headers)
             Forwarding.HttpTransport.AddHeader(request, name, value);

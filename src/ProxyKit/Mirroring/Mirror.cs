@@ -47,8 +47,8 @@ internal sealed class Mirror(RequestDelegate next, RouteConfig route, MirrorConf
     {
         try
         {
-            var copy = new PreparedRequest();
-            if (_preparer.Prepare(context, copy) is not null || copy.Upgrade is not null || (shadow.Model!.IsFastCgi && _site.Prepare(context, copy) is not null))
+            var copy = new PreparedRequest { Encoding = HeaderText.For(shadow.Model!.Config.HttpClient.RequestHeaderEncoding) };
+            if (_preparer.Prepare(context, copy) is not null || copy.Upgrade is not null || (shadow.Model.IsFastCgi && _site.Prepare(context, copy) is not null))
                 return null;
             ProxyTracing.Inject(Activity.Current, copy.Headers);
             copy.Headers.Remove("Expect"); // the client has been told already

@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Matching;
@@ -51,20 +52,41 @@ internal sealed class HeaderMatcherPolicy : MatcherPolicy, IEndpointComparerPoli
         _ => AnyValue(match, values),
     };
 
+    // Fields whose value is one, with commas in it or not (RFC 9110); of others, each member counts as well as the whole.
+    private static readonly FrozenSet<string> s_singletons = FrozenSet.ToFrozenSet(
+        ["User-Agent", "Referer", "Host", "Origin", "Authorization", "Proxy-Authorization", "Date", "From", "Content-Type", "Content-Length", "Content-Location", "Content-Range",
+         "Destination", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Last-Modified", "Max-Forwards", "Range"],
+        StringComparer.OrdinalIgnoreCase);
+
     private static bool AnyValue(HeaderMatch match, StringValues values)
     {
         // Cookie pairs are separated by semicolons, list members by commas, but not inside quotes.
         var separator = match.Name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? ';' : ',';
+        var isList = !s_singletons.Contains(match.Name);
+        // Several lines are one value to the upstream (RFC 9110 §5.3).
+        if (values.Count > 1 && IsAny(match, string.Join($"{separator} ", values.ToArray())))
+            return true;
         foreach (var line in values)
         {
+            if (IsAny(match, line ?? ""))
+                return true;
+            if (!isList)
+                continue;
             foreach (var value in QuotedList.Split(line ?? "", separator))
             {
-                foreach (var wanted in match.Values.AsSpan())
-                {
-                    if (Compare(match, value, wanted))
-                        return true;
-                }
+                if (IsAny(match, value))
+                    return true;
             }
+        }
+        return false;
+    }
+
+    private static bool IsAny(HeaderMatch match, string value)
+    {
+        foreach (var wanted in match.Values.AsSpan())
+        {
+            if (Compare(match, value, wanted))
+                return true;
         }
         return false;
     }

@@ -72,7 +72,7 @@ internal sealed class SiteFiles(RouteTransforms transforms, ResponseCompression?
     private async Task TransformAsync(HttpContext context)
     {
         foreach (var transform in transforms.Response)
-            transform.Apply(context.Response.Headers, context.Response.StatusCode);
+            transform.Apply(context.Response.Headers, context.Response.StatusCode, Forwarding.HeaderText.For(context.GetProxyContext()?.Cluster.HttpClient.ResponseHeaderEncoding));
         foreach (var run in transforms.ResponseDelegates)
             await run(new(context, null, context.RequestAborted));
     }

@@ -25,6 +25,9 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
 
     public ForwardedHeaderAction Prefix { get; init; }
 
+    /// <summary>What the route's transforms take off the front of the path; set when they are compiled.</summary>
+    public PathString RemovedPrefix { get; init; }
+
     public override bool Changes(string header) => header.StartsWith(HeaderPrefix, StringComparison.OrdinalIgnoreCase);
 
     public override void Apply(HttpContext context, PreparedRequest request)
@@ -47,13 +50,16 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
         else
             Leave(request, For, _for);
 
-        var host = HostParts.Of(incoming.Host);
-        Put(request, Host, _host, host.Text);
+        Put(request, Host, _host, HostParts.Of(incoming.Host).Text);
         Put(request, Proto, _proto, incoming.Scheme);
-        Put(request, Port, _port, host.Port ?? (incoming.IsHttps ? "443" : "80"));
+        // A trusted peer may have named the host and the scheme without the port.
+        var host = HostParts.Of(headers.Get(_host) is { Count: > 0 } told ? new(told.ToString()) : incoming.Host);
+        var isHttps = headers.Get(_proto) is { Count: > 0 } proto ? proto.ToString().Equals("https", StringComparison.OrdinalIgnoreCase) : incoming.IsHttps;
+        Put(request, Port, _port, host.Port ?? (isHttps ? "443" : "80"));
 
-        // What an outer proxy and this app each took off the front of the path.
-        var pathBase = incoming.PathBase.HasValue ? incoming.PathBase.ToUriComponent() : null;
+        // What an outer proxy, this app and this route each took off the front of the path.
+        var taken = incoming.Path.StartsWithSegments(RemovedPrefix) ? incoming.PathBase.Add(RemovedPrefix) : incoming.PathBase;
+        var pathBase = taken.HasValue ? taken.ToUriComponent() : null;
         if (Prefix == ForwardedHeaderAction.Append && request.PeerIsTrusted && headers.Get(_prefix) is { Count: > 0 } outer)
             headers.Set(_prefix, outer.ToString().TrimEnd('/') + pathBase);
         else

@@ -1,7 +1,9 @@
+using System.Globalization;
+using System.Text;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Routing.Patterns;
-using Microsoft.AspNetCore.Routing.Template;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Transforms;
@@ -24,10 +26,9 @@ internal sealed record PathRemovePrefixTransform(string Prefix) : RequestTransfo
             request.Path = rest;
             return;
         }
-        // The prefix may be percent-encoded differently from how it is configured: then what follows it is encoded anew.
-        if (request.Path.Contains('%', StringComparison.Ordinal)
-            && PreparedRequest.Decode(request.Path).StartsWithSegments(new PathString(Prefix.TrimEnd('/')), out var remaining))
-            request.Path = PathEncoding.Encode(remaining.Value);
+        // The prefix may be percent-encoded differently from how it is configured.
+        if (PathEncoding.WithoutBase(request.Path, Prefix.TrimEnd('/')) is { } remaining)
+            request.Path = remaining.Length == 0 ? "/" : remaining;
     }
 
     public static bool TryRemove(string path, string prefix, out string rest)
@@ -59,19 +60,67 @@ internal sealed record PathPatternTransform(string Pattern) : RequestTransform
 
     public override void Apply(HttpContext context, PreparedRequest request)
     {
-        var binder = context.RequestServices.GetService(typeof(TemplateBinderFactory)) as TemplateBinderFactory
-            ?? throw new InvalidOperationException("A path pattern needs ASP.NET Core routing.");
-        // Only the values that the pattern uses: the binder would add others to the query.
-        var values = new RouteValueDictionary();
-        foreach (var parameter in _pattern.Value.Parameters)
+        var path = new StringBuilder();
+        foreach (var segment in _pattern.Value.PathSegments)
         {
-            if (context.Request.RouteValues.TryGetValue(parameter.Name, out var value) || (value = parameter.Default) is not null)
-                values[parameter.Name] = value;
-            else if (parameter is { IsOptional: false, IsCatchAll: false })
-                throw new InvalidOperationException($"The route has no value '{parameter.Name}' for the path pattern '{Pattern}'.");
+            var start = path.Length;
+            path.Append('/');
+            foreach (var part in segment.Parts)
+            {
+                if (part is RoutePatternParameterPart parameter)
+                {
+                    if (Value(context, parameter) is { } value)
+                    {
+                        path.Append(value);
+                        continue;
+                    }
+                    if (!parameter.IsOptional && !parameter.IsCatchAll)
+                        throw new InvalidOperationException($"The route has no value '{parameter.Name}' for the path pattern '{Pattern}'.");
+                    if (path[^1] == '.')
+                        path.Length--; // "{name}.{extension?}"
+                }
+                else
+                    path.Append(PathEncoding.EncodeSegment(part is RoutePatternLiteralPart literal ? literal.Content : ((RoutePatternSeparatorPart)part).Content));
+            }
+            if (path.Length == start + 1 && segment.Parts is [RoutePatternParameterPart])
+                path.Length = start; // nothing in this segment: it is left out
         }
-        request.Path = binder.Create(_pattern.Value).BindValues(values) is { Length: > 0 } path
-            ? path.Replace("%252F", "%2F", StringComparison.OrdinalIgnoreCase) // a slash that the server left encoded in the path
-            : throw new InvalidOperationException($"The route has no values for the path pattern '{Pattern}'.");
+        request.Path = path.Length == 0 ? "/" : PathEncoding.HasDotSegment(path.ToString()) ? PathEncoding.RemoveDotSegments(path.ToString()) : path.ToString();
+    }
+
+    // As the client encoded it where that can be told; a value of the app's own is encoded here.
+    private static string? Value(HttpContext context, RoutePatternParameterPart parameter)
+    {
+        if (!context.Request.RouteValues.TryGetValue(parameter.Name, out var value) || value is null)
+            value = parameter.Default;
+        var text = Convert.ToString(value, CultureInfo.InvariantCulture);
+        if (string.IsNullOrEmpty(text))
+            return null;
+        if (context.RequestServices.GetService(typeof(ParameterPolicyFactory)) is ParameterPolicyFactory policies)
+        {
+            foreach (var policy in parameter.ParameterPolicies)
+            {
+                if (policies.Create(parameter, policy) is IOutboundParameterTransformer transformer)
+                    text = transformer.TransformOutbound(text) ?? "";
+            }
+        }
+        var encoded = Received(context, parameter.Name, text) ?? PathEncoding.Encode("/" + text)[1..];
+        return parameter is { IsCatchAll: true, EncodeSlashes: false } ? encoded : encoded.Replace("/", "%2F", StringComparison.Ordinal);
+    }
+
+    // The decoded value alone does not say whether %2F was sent as %2F or %252F, nor which bytes were no UTF-8.
+    private static string? Received(HttpContext context, string name, string text)
+    {
+        if (context.GetEndpoint() is not RouteEndpoint { RoutePattern: { } route })
+            return null;
+        var sent = PathEncoding.Select(context.Request, PathEncoding.RawPath(context.Features.Get<IHttpRequestFeature>()?.RawTarget ?? ""), PathForwarding.Raw).Split('/');
+        for (var i = 0; i < route.PathSegments.Count && i + 1 < sent.Length; i++)
+        {
+            if (route.PathSegments[i].Parts is not [RoutePatternParameterPart parameter] || !parameter.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                continue;
+            var encoded = parameter.IsCatchAll ? string.Join('/', sent.Skip(i + 1)) : sent[i + 1];
+            return PathString.FromUriComponent("/" + encoded).Value!.AsSpan(1).SequenceEqual(text) ? encoded : null;
+        }
+        return null;
     }
 }

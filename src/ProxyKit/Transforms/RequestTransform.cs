@@ -29,16 +29,24 @@ internal sealed record RequestHeaderTransform(HeaderAction Action, string Name, 
     {
         if (name.Equals("Host", StringComparison.OrdinalIgnoreCase))
         {
-            request.Host = action == HeaderAction.Remove ? null : value;
+            if (action != HeaderAction.Remove && !Configuration.ClusterValidator.IsHost(value))
+                request.Rejection ??= new(400, "a route value that is not a host name");
+            else
+                request.Host = action == HeaderAction.Remove ? null : HeaderText.Host(value);
+            return;
+        }
+        if (RequestGuard.HasControls(value) || HeaderText.ToWire(value, request.Encoding) is not { } wire)
+        {
+            request.Rejection ??= new(400, $"a value that cannot stand in the header {name}");
             return;
         }
         switch (action)
         {
             case HeaderAction.Set:
-                request.Headers.Set(name, value);
+                request.Headers.Set(name, wire);
                 break;
             case HeaderAction.Append:
-                request.Headers.Append(name, value);
+                request.Headers.Append(name, wire);
                 break;
             default:
                 request.Headers.Remove(name);
@@ -51,11 +59,8 @@ internal sealed record RequestHeaderRouteValueTransform(HeaderAction Action, str
 {
     public override void Apply(HttpContext context, PreparedRequest request)
     {
-        if (context.Request.RouteValues[RouteValue]?.ToString() is not { } value)
-            return;
-        if (RequestGuard.HasControls(value))
-            throw new InvalidOperationException($"Route value '{RouteValue}' holds a control character and cannot become a header.");
-        RequestHeaderTransform.Apply(request, Action, Name, value);
+        if (context.Request.RouteValues[RouteValue]?.ToString() is { } value)
+            RequestHeaderTransform.Apply(request, Action, Name, value);
     }
 
     public override bool Changes(string header) => header.Equals(Name, StringComparison.OrdinalIgnoreCase);

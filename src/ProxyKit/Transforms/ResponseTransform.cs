@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Transforms;
 
@@ -13,22 +14,27 @@ internal enum HeaderTarget
 /// <summary>A change to the header or trailer section that the client gets.</summary>
 internal sealed record ResponseHeaderTransform(HeaderTarget Target, HeaderAction Action, string Name, string Value, ResponseCondition When) : Transform
 {
-    public void Apply(IHeaderDictionary headers, int status)
+    /// <param name="headers">The header or trailer section.</param>
+    /// <param name="status">The response's status.</param>
+    /// <param name="encoding">How the value is encoded; null for latin-1. Validation has seen that it can be.</param>
+    public void Apply(IHeaderDictionary headers, int status, System.Text.Encoding? encoding)
     {
         if (When != ResponseCondition.Always && When == ResponseCondition.Failure != status >= 400)
             return;
         switch (Action)
         {
             case HeaderAction.Set:
-                headers[Name] = Value;
+                headers[Name] = Wire();
                 break;
             case HeaderAction.Append:
-                headers[Name] = StringValues.Concat(headers[Name], Value);
+                headers[Name] = StringValues.Concat(headers[Name], Wire());
                 break;
             default:
                 headers.Remove(Name);
                 break;
         }
+
+        string Wire() => HeaderText.ToWire(Value, encoding) ?? "";
     }
 }
 

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Microsoft.AspNetCore.Http;
 
 namespace ProxyKit.Transforms;
 
@@ -87,7 +88,7 @@ internal sealed class RouteTransforms
 
         return new()
         {
-            Request = [.. request],
+            Request = [.. request.Select(t => t is XForwardedTransform forwarded ? forwarded with { RemovedPrefix = PathString.FromUriComponent(removed ?? "") } : t)],
             RequestDelegates = [.. transforms.OfType<RequestDelegateTransform>().Select(t => t.Run)],
             Response = [.. response.Where(t => t.Target == HeaderTarget.Response)],
             Trailers = [.. response.Where(t => t.Target == HeaderTarget.Trailer)],

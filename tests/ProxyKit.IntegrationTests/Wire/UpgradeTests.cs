@@ -59,6 +59,34 @@ public class UpgradeTests : WireTests
     }
 
     [Theory]
+    [InlineData("")]
+    [InlineData("Sec-WebSocket-Key: \r\n")]
+    [InlineData("Sec-WebSocket-Key: short\r\n")]
+    [InlineData("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")]
+    public async Task A_handshake_without_a_good_key_is_400(string key)
+    {
+        await using var wire = await StartAsync(Switching);
+
+        var response = await wire.SendAsync($"GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{key}Sec-WebSocket-Version: 13\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal(400, Raw.Status(response));
+        Assert.DoesNotContain("chat", wire.Upstream.Received, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n")]
+    public async Task A_switch_whose_Accept_does_not_fit_the_key_is_502(string accept)
+    {
+        await using var wire = await StartAsync($"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n{accept}\r\n");
+        using var client = await wire.ConnectAsync();
+
+        await client.SendAsync(Handshake());
+
+        Assert.Equal(502, Raw.Status(await client.ReadUntilAsync("\r\n\r\n")));
+    }
+
+    [Theory]
     [InlineData("another protocol", "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")]
     [InlineData("no protocol", "HTTP/1.1 101 Switching Protocols\r\n\r\n")]
     public async Task A_switch_that_nobody_asked_for_is_502(string row, string reply)

@@ -173,6 +173,20 @@ public class MisuseTests
         { "removed path without slash", r => r.WithTransforms(t => t.RemovePathPrefix("")), "the path '' does not start with a slash" },
         { "set path without slash", r => r.WithTransforms(t => t.SetPath("x")), "the path 'x' does not start with a slash" },
         { "query without name", r => r.WithTransforms(t => t.RemoveQuery("")), "a query parameter needs a name" },
+        { "request length", r => r.WithTransforms(t => t.SetRequestHeader("Content-Length", "1")), "'Content-Length' cannot be set; it follows from the body" },
+        { "request coding", r => r.WithTransforms(t => t.AppendRequestHeader("transfer-encoding", "gzip")), "'transfer-encoding' cannot be set" },
+        { "request length from a route value", r => r.WithTransforms(t => t.SetRequestHeaderFromRoute("Content-Length", "id")), "'Content-Length' cannot be set" },
+        { "response length", r => r.WithTransforms(t => t.SetResponseHeader("Content-Length", "1")), "'Content-Length' cannot be set" },
+        { "response coding", r => r.WithTransforms(t => t.AppendResponseHeader("Transfer-Encoding", "chunked", ResponseCondition.Always)), "'Transfer-Encoding' cannot be set" },
+        { "trailer length", r => r.WithTransforms(t => t.SetResponseTrailer("Content-Length", "1", ResponseCondition.Always)), "'Content-Length' cannot be set" },
+        { "certificate as a length", r => r.WithTransforms(t => t.SendClientCertificate("Content-Length")), "'Content-Length' cannot be set" },
+        { "host that is none", r => r.WithTransforms(t => t.SetRequestHeader("Host", "a b")), "'a b' for Host is not a host name" },
+        { "host with an injected line", r => r.WithTransforms(t => t.SetRequestHeader("Host", "a:80\r\nX-B: 2")), "for Host is not a host name" },
+        { "host with a port that is none", r => r.WithTransforms(t => t.SetRequestHeader("Host", "a:99999")), "'a:99999' for Host is not a host name" },
+        { "request value beyond latin-1", r => r.WithTransforms(t => t.SetRequestHeader("X-A", "€")), "the value '€' of header 'X-A' cannot be written in latin-1. Set the cluster's HttpClient.RequestHeaderEncoding to utf-8." },
+        { "response value beyond latin-1", r => r.WithTransforms(t => t.SetResponseHeader("X-A", "€")), "HttpClient.ResponseHeaderEncoding to utf-8" },
+        { "request value beyond ASCII", r => r.WithHttpClient(h => h.RequestHeaderEncoding = "us-ascii").WithTransforms(t => t.SetRequestHeader("X-A", "é")), "cannot be written in us-ascii" },
+        { "encoding that is none for headers", r => r.WithHttpClient(h => h.RequestHeaderEncoding = "utf-16"), "'utf-16' is not an encoding for headers" },
     };
 
     [Theory(DisableDiscoveryEnumeration = true)]

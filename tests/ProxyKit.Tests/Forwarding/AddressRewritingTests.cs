@@ -60,6 +60,70 @@ public class AddressRewritingTests
     public async Task All_of_the_paths_way_is_gone_back(string location, string expected) =>
         Assert.Equal(expected, await HeaderAsync("Location", location, route => route.WithTransforms(t => t.RemovePathPrefix("/shop").AddPathPrefix("/api")), "/app"));
 
+    [Theory]
+    [InlineData("/shop/x", "/shop/x")]
+    [InlineData("/SHOP?q", "/SHOP?q")]
+    [InlineData("/shop", "/shop")]
+    [InlineData("/shopping", "/shop/shopping")]
+    [InlineData("http://upstream.test/shop/x", "http://localhost/shop/x")]
+    [InlineData("http://localhost/shop/x", "http://localhost/shop/x")]
+    public async Task A_path_that_has_the_removed_prefix_already_is_left_alone(string location, string expected) =>
+        Assert.Equal(expected, await HeaderAsync("Location", location, route => route.WithTransforms(t => t.RemovePathPrefix("/shop"))));
+
+    [Theory]
+    [InlineData("/pb/x", "", null, "/pb/x")]
+    [InlineData("/x", "", null, "/pb/x")]
+    [InlineData("/pb/x", "/base", null, "/pb/x")]
+    [InlineData("/pb/base/x", "/base", null, "/pb/x")]
+    [InlineData("/base/x", "/base", null, "/pb/x")]
+    [InlineData("/pb/api/x", "/pb/api", null, "/pb/x")] // the longer one is the upstream's own
+    [InlineData("/pb/shop/x", "", "/shop", "/pb/shop/x")]
+    [InlineData("/x", "", "/shop", "/pb/shop/x")]
+    public async Task A_path_that_has_the_path_base_already_is_left_alone(string location, string basePath, string? removed, string expected)
+    {
+        void Configure(ProxyRouteBuilder route)
+        {
+            if (removed is not null)
+                route.WithTransforms(t => t.RemovePathPrefix(removed));
+        }
+
+        Assert.Equal(expected, await HeaderAsync("Location", location, Configure, "/pb", ProxyApp.Upstream + basePath));
+        Assert.Equal($"a=1; Path={expected}", (await HeaderAsync("Set-Cookie", $"a=1; Path={location}", Configure, "/pb", ProxyApp.Upstream + basePath))!.Replace("=1;Path", "=1; Path", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("http://localhost/x", "http://localhost/shop/x")]
+    [InlineData("http://localhost:80/x", "http://localhost:80/shop/x")]
+    [InlineData("//localhost/x?q", "//localhost/shop/x?q")]
+    [InlineData("https://localhost/x", "https://localhost/shop/x")]
+    [InlineData("http://localhost", "http://localhost")]
+    [InlineData("http://localhost:8080/x", "http://localhost:8080/x")]
+    [InlineData("http://localhost.evil.test/x", "http://localhost.evil.test/x")]
+    public async Task The_path_of_the_public_address_is_mapped_like_a_relative_one(string location, string expected) =>
+        Assert.Equal(expected, await HeaderAsync("Location", location, route => route.WithTransforms(t => t.RemovePathPrefix("/shop"))));
+
+    [Theory]
+    [InlineData("http://upstream.test/x", "https://public.example/x")]
+    [InlineData("http://public.example/x", "http://public.example/x")]
+    [InlineData("/x", "/x")]
+    public async Task What_a_trusted_balancer_says_of_scheme_and_host_is_the_public_address(string location, string expected)
+    {
+        await using var app = await ProxyApp.StartAsync(Recorder.WithHeaders(("Location", location)), options: o => o.TrustedProxies.Add("10.0.0.0/8"));
+
+        var context = await app.GetRawAsync("/", c =>
+        {
+            c.Connection.RemoteIpAddress = System.Net.IPAddress.Parse("10.1.2.3");
+            c.Request.Headers["X-Forwarded-Proto"] = "https";
+            c.Request.Headers["X-Forwarded-Host"] = "public.example";
+        });
+
+        Assert.Equal(expected, context.Response.Headers.Location);
+    }
+
+    [Fact]
+    public async Task A_redirect_from_http_to_https_is_not_undone_where_upstream_and_client_use_one_name() =>
+        Assert.Equal("https://localhost/x", await HeaderAsync("Location", "https://localhost/x", route => route.ConfigureCluster("test", c => c with { Destinations = [c.Destinations[0] with { Host = "localhost" }] })));
+
     [Fact]
     public async Task A_path_that_was_made_anew_cannot_be_gone_back() =>
         Assert.Equal("/x", await HeaderAsync("Location", "/x", route => route.WithTransforms(t => t.SetPath("/fixed"))));

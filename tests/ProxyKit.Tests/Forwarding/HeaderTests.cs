@@ -1,5 +1,8 @@
 using System.Net;
+using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using ProxyKit.Testing;
 
 namespace ProxyKit.Tests.Forwarding;
 
@@ -36,6 +39,43 @@ public class HeaderTests
 
         Assert.Null(upstream.Last["X-Foo"]);
         Assert.False(context.Response.Headers.ContainsKey("X-Secret"));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("admin")]
+    [InlineData("alice")]
+    public async Task Connection_cannot_strip_what_a_middleware_has_set(string? claimed)
+    {
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                var destinations = new TestDestinations();
+                destinations.Map(ProxyApp.Upstream, upstream.Handle);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                app.Use(next => context =>
+                {
+                    context.Request.Headers["X-Auth-User"] = new string("alice".ToCharArray());
+                    return next(context);
+                });
+                app.MapProxy("/{**path}", ProxyApp.Upstream);
+            });
+
+        await app.GetRawAsync("/", c =>
+        {
+            c.Request.Headers.Connection = "close, X-Auth-User, X-Foo";
+            c.Request.Headers["X-Foo"] = "1";
+            if (claimed is not null)
+                c.Request.Headers["X-Auth-User"] = claimed;
+        });
+
+        Assert.Equal("alice", upstream.Last["X-Auth-User"]);
+        Assert.Null(upstream.Last["X-Foo"]);
     }
 
     [Theory]

@@ -27,6 +27,48 @@ public class DelegateTests
         Assert.Equal(ProxyApp.Upstream, _upstream.Last["X-Destination"]);
     }
 
+    public static TheoryData<string, Action<HttpRequestMessage>> Refused => new()
+    {
+        { "Content-Length or Transfer-Encoding", m => m.Headers.TransferEncodingChunked = true },
+        { "Content-Length or Transfer-Encoding", m => m.Headers.TryAddWithoutValidation("Transfer-Encoding", "gzip") },
+        { "Content-Length or Transfer-Encoding", m => m.Content!.Headers.ContentLength = 1 },
+        { "not a host name", m => m.Headers.TryAddWithoutValidation("Host", "a b") },
+        { "beyond latin-1", m => m.Headers.TryAddWithoutValidation("X-A", "€") },
+    };
+
+    [Theory(DisableDiscoveryEnumeration = true)]
+    [MemberData(nameof(Refused))]
+    public async Task What_would_change_the_framing_is_refused_with_a_log_line(string reason, Action<HttpRequestMessage> change)
+    {
+        await using var app = await StartAsync(t => t.OnRequest(c =>
+        {
+            change(c.Request);
+            return default;
+        }));
+
+        Assert.Equal(HttpStatusCode.BadGateway, (await app.Client.PostAsync("/", new StringContent("body"))).StatusCode);
+        Assert.Empty(_upstream.Requests);
+        Assert.Contains(app.Logs.GetSnapshot(), r => r.Id.Name == "RequestFailed" && r.Message.Contains(reason, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_response_length_that_is_not_the_bodys_is_ignored_with_a_log_line(bool isCoding)
+    {
+        await using var app = await StartAsync(t => t.OnResponse(c =>
+        {
+            if (isCoding)
+                c.HttpContext.Response.Headers.TransferEncoding = "chunked";
+            else
+                c.HttpContext.Response.ContentLength = 1;
+            return default;
+        }));
+
+        Assert.Equal("upstream", await app.Client.GetStringAsync("/"));
+        Assert.Contains(app.Logs.GetSnapshot(), r => r.Id.Name == "LengthRefused");
+    }
+
     [Fact]
     public async Task A_status_answers_the_request()
     {

@@ -116,6 +116,36 @@ public class ForwardedHeadersTests
     }
 
     [Theory]
+    [InlineData("https", null, "443")]
+    [InlineData("HTTPS", null, "443")]
+    [InlineData("http", null, "80")]
+    [InlineData("https", "public.test:8443", "8443")]
+    [InlineData(null, "public.test", "80")]
+    public async Task The_port_follows_what_a_trusted_peer_said_of_scheme_and_host(string? proto, string? host, string expected)
+    {
+        var headers = new List<(string, string)>();
+        if (proto is not null)
+            headers.Add(("X-Forwarded-Proto", proto));
+        if (host is not null)
+            headers.Add(("X-Forwarded-Host", host));
+
+        var sent = await SendAsync("10.1.2.3", "10.0.0.0/8", configure: c => c.Request.Host = new("shop.test"), headers: [.. headers]);
+
+        Assert.Equal(expected, sent["X-Forwarded-Port"]);
+    }
+
+    [Theory]
+    [InlineData(null, "/shop", "/shop")]
+    [InlineData("/app", "/shop", "/app/shop")]
+    [InlineData(null, "/other", null)]
+    public async Task The_prefix_that_the_route_takes_off_is_told_too(string? pathBase, string removed, string? expected)
+    {
+        var sent = await SendAsync("10.1.2.3", null, t => t.RemovePathPrefix(removed), configure: c => (c.Request.PathBase, c.Request.Path) = (pathBase, "/shop/x"));
+
+        Assert.Equal(expected, sent["X-Forwarded-Prefix"]);
+    }
+
+    [Theory]
     [InlineData(null, null, null)]
     [InlineData("/app", null, "/app")]
     [InlineData("/a b", null, "/a%20b")]

@@ -49,6 +49,17 @@ public class PathTransformTests
     [InlineData("/items/{id}", "/shop/a%20b/x", "/items/a%20b")]
     [InlineData("/x/{**rest}", "/shop/7/a%2Fb", "/x/a%2Fb")]
     [InlineData("/items/{missing=none}/{id}", "/shop/7/a", "/items/none/7")]
+    [InlineData("/items/{missing?}", "/shop/7/a", "/items")]
+    [InlineData("/items/{id}/{missing?}", "/shop/7/a", "/items/7")]
+    [InlineData("/{missing?}", "/shop/7/a", "/")]
+    [InlineData("/items/{id}.{missing?}", "/shop/7/a", "/items/7")]
+    [InlineData("/items/{id}/{**rest}", "/shop/7", "/items/7")]
+    [InlineData("/items/{**missing}", "/shop/7/a", "/items")]
+    [InlineData("/x/{id}/{**rest}", "/shop/%252F/%252Fb%2Fc", "/x/%252F/%252Fb%2Fc")]
+    [InlineData("/x/{id}/{**rest}", "/shop/%ff/%fe%20/%C3%BC", "/x/%ff/%fe%20/%C3%BC")]
+    [InlineData("/x/{id}/{**rest}", "/shop/%7ea'b/c|d", "/x/%7ea'b/c|d")]
+    [InlineData("/x/{id}/{*rest}", "/shop/7/a/b", "/x/7/a%2Fb")]
+    [InlineData("/größe/{id}", "/shop/7/a", "/gr%C3%B6%C3%9Fe/7")]
     public async Task A_pattern_takes_the_routes_values(string pattern, string target, string expected)
     {
         var upstream = new Recorder();
@@ -75,6 +86,38 @@ public class PathTransformTests
         Assert.Equal(HttpStatusCode.BadGateway, (await app.Client.GetAsync("/")).StatusCode);
         Assert.Equal(ProxyError.RequestCreation, (await app.OutcomeAsync()).Error);
     }
+
+    [Theory]
+    [InlineData("/bücher", "/b%C3%BCcher/%ff%2f", "/%ff%2f")]
+    [InlineData("/bücher", "/B%c3%bccher/%7e", "/%7e")]
+    [InlineData("/a b", "/a%20b/%ff", "/%ff")]
+    [InlineData("/a b", "/a%20b", "/")]
+    public async Task A_path_base_that_is_encoded_leaves_every_byte_of_the_rest(string pathBase, string target, string expected)
+    {
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                var destinations = new TestDestinations();
+                destinations.Map(ProxyApp.Upstream, upstream.Handle);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                app.UsePathBase(pathBase);
+                app.UseRouting();
+                app.MapProxy("/{**path}", ProxyApp.Upstream);
+            });
+
+        await app.GetRawAsync(target);
+
+        Assert.Equal(expected, upstream.Last.Target);
+    }
+
+    [Fact]
+    public async Task A_removed_prefix_that_is_encoded_leaves_every_byte_of_the_rest() =>
+        Assert.Equal("/%ff%7e", await TargetAsync(t => t.RemovePathPrefix("/bücher"), "/b%c3%bccher/%ff%7e"));
 
     private static async Task<string> TargetAsync(Action<TransformBuilder> transforms, string target)
     {

@@ -45,9 +45,86 @@ public class RequestTransformTests
     [Fact]
     public async Task A_route_value_cannot_write_a_header_of_its_own()
     {
-        await using var app = await ProxyApp.StartAsync(new Recorder(), route => route.WithTransforms(t => t.SetRequestHeaderFromRoute("X-P", "path")));
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(upstream, route => route.WithTransforms(t => t.SetRequestHeaderFromRoute("X-P", "path")));
 
-        Assert.Equal(502, (await app.GetRawAsync("/a%0d%0aX-Evil:1")).Response.StatusCode);
+        Assert.Equal(400, (await app.GetRawAsync("/a%0d%0aX-Evil:1")).Response.StatusCode);
+        Assert.Empty(upstream.Requests);
+        Assert.Equal(ProxyError.RequestRejected, (await app.OutcomeAsync()).Error);
+    }
+
+    // The wire has bytes; in a message each is one latin-1 character.
+    [Theory]
+    [InlineData(null, "/%E2%82%AC", 400, null)]
+    [InlineData(null, "/%C3%A9", 200, "\u00e9")]
+    [InlineData("utf-8", "/%E2%82%AC", 200, "\u00e2\u0082\u00ac")]
+    [InlineData("utf-8", "/%C3%A9", 200, "\u00c3\u00a9")]
+    [InlineData("us-ascii", "/%C3%A9", 400, null)]
+    public async Task A_route_value_is_encoded_as_configured_or_refused(string? encoding, string target, int status, string? expected)
+    {
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(upstream, route => route
+            .WithHttpClient(h => h.RequestHeaderEncoding = encoding)
+            .WithTransforms(t => t.SetRequestHeaderFromRoute("X-P", "path")));
+
+        Assert.Equal(status, (await app.GetRawAsync(target)).Response.StatusCode);
+
+        if (expected is null)
+            Assert.Empty(upstream.Requests);
+        else
+            Assert.Equal(expected, upstream.Last["X-P"]);
+    }
+
+    [Fact]
+    public async Task What_the_client_sent_passes_byte_for_byte_beside_an_encoding_of_its_own()
+    {
+        var upstream = Recorder.WithHeaders(("X-R", "\u00c3\u00bc\u00ff"));
+        await using var app = await ProxyApp.StartAsync(upstream, route => route
+            .WithHttpClient(h => (h.RequestHeaderEncoding, h.ResponseHeaderEncoding) = ("utf-8", "utf-8"))
+            .WithTransforms(t => t.SetRequestHeader("X-T", "€").SetResponseHeader("X-T", "€")));
+
+        var context = await app.GetRawAsync("/", c => c.Request.Headers["X-C"] = "\u00c3\u00bc\u00ff");
+
+        Assert.Equal("\u00c3\u00bc\u00ff", upstream.Last["X-C"]);
+        Assert.Equal("\u00e2\u0082\u00ac", upstream.Last["X-T"]);
+        Assert.Equal("\u00c3\u00bc\u00ff", context.Response.Headers["X-R"]);
+        Assert.Equal("\u00e2\u0082\u00ac", context.Response.Headers["X-T"]);
+    }
+
+    [Theory]
+    [InlineData(null, 400, null)]
+    [InlineData("utf-8", 200, "\u00e2\u0082\u00ac")]
+    public async Task A_header_that_a_middleware_has_set_is_encoded_as_configured_or_refused(string? encoding, int status, string? expected)
+    {
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(upstream, route => route.WithHttpClient(h => h.RequestHeaderEncoding = encoding));
+
+        Assert.Equal(status, (await app.GetRawAsync("/", c => c.Request.Headers["X-User"] = "€")).Response.StatusCode);
+
+        if (expected is not null)
+            Assert.Equal(expected, upstream.Last["X-User"]);
+    }
+
+    [Fact]
+    public async Task An_internationalized_host_is_sent_as_its_A_label()
+    {
+        Assert.Equal("xn--bcher-kva.example:81", (await SendAsync(t => t.SetRequestHeader("Host", "bücher.example:81"), "/")).Host);
+        Assert.Equal("xn--bcher-kva.example", (await SendAsync(t => t.SetRequestHeaderFromRoute("Host", "path"), "/b%C3%BCcher.example")).Host);
+        var upstream = new Recorder();
+        await using var app = await ProxyApp.StartAsync(upstream, route => route.ConfigureCluster("test", c => c with { Destinations = [c.Destinations[0] with { Host = "bücher.example" }] }));
+        await app.Client.GetAsync("/");
+        Assert.Equal("xn--bcher-kva.example", upstream.Last.Host);
+    }
+
+    [Theory]
+    [InlineData("/a%20b")]
+    [InlineData("/a%2Fb")]
+    [InlineData("/a@b")]
+    public async Task A_route_value_that_is_no_host_is_400(string target)
+    {
+        await using var app = await ProxyApp.StartAsync(new Recorder(), route => route.WithTransforms(t => t.SetRequestHeaderFromRoute("Host", "path")));
+
+        Assert.Equal(400, (await app.GetRawAsync(target)).Response.StatusCode);
     }
 
     [Theory]

@@ -164,7 +164,7 @@ internal sealed class Http1Exchange : UpstreamResponse
     private void WriteHead(PreparedRequest request, Destination destination)
     {
         var target = destination.Target;
-        var host = request.Host ?? destination.Config.Host ?? target.Host;
+        var host = request.Host ?? HeaderText.Host(destination.Config.Host) ?? target.Host;
         // One check for room, then one write after the other; a char is at most a byte in latin-1.
         var room = request.Method.Length + target.BasePath.Length + request.Path.Length + request.Query.Length + host.Length + 96;
         foreach (ref readonly var field in request.Headers.Fields)
@@ -228,7 +228,7 @@ internal sealed class Http1Exchange : UpstreamResponse
         public void Write(string text)
         {
             if (Ascii.FromUtf16(text, _target[Length..], out var written) != System.Buffers.OperationStatus.Done)
-                written = Encoding.Latin1.GetBytes(text, _target[Length..]);
+                written = HeaderText.Latin1.GetBytes(text, _target[Length..]); // throws rather than write a question mark
             Length += written;
         }
     }
