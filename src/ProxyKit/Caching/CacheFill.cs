@@ -1,17 +1,19 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Caching;
 
 /// <summary>
 /// The body of an answer on its way from the upstream: into the store, and from there, while it comes, to all who have asked for it. What is not stored, or turns out too long for the store,
-/// is handed to each of those who are there by then through a pipe, no faster than the slowest of them reads.
+/// is handed to those who are there by then: to a single one no faster than it reads, to each of several through a queue of its own, so that none waits for another.
 /// </summary>
 /// <remarks>One writes, many read. The last one who lets go frees what was written.</remarks>
 internal sealed class CacheFill
 {
     private readonly CacheWriter? _writer;
     private readonly long _maxStored;
+    private readonly BufferingServices _buffering;
     private readonly Lock _lock = new();
     private readonly List<Reader> _readers = [];
     private TaskCompletionSource _moved = NewSignal();
@@ -21,8 +23,11 @@ internal sealed class CacheFill
     private bool _isEnded;
     private Exception? _failure;
 
-    /// <summary><paramref name="writer"/>: null where nothing is stored. <paramref name="maxStored"/>: how much is.</summary>
-    public CacheFill(CacheWriter? writer, long maxStored) => (_writer, _maxStored, _isRelayed) = (writer, maxStored, writer is null);
+    /// <summary>Begins with nothing.</summary>
+    /// <param name="writer">Null where nothing is stored.</param>
+    /// <param name="maxStored">How much is.</param>
+    /// <param name="buffering">Where what is not stored waits for readers that fall behind.</param>
+    public CacheFill(CacheWriter? writer, long maxStored, BufferingServices buffering) => (_writer, _maxStored, _buffering, _isRelayed) = (writer, maxStored, buffering, writer is null);
 
     /// <summary>How many bytes have come.</summary>
     public long Length { get; private set; }
@@ -39,7 +44,7 @@ internal sealed class CacheFill
                 return null;
             var reader = new Reader(this);
             if (_isRelayed)
-                reader.Relay = new();
+                reader.Relay = new(buffering: null);
             _readers.Add(reader);
             _holders++;
             return reader;
@@ -75,15 +80,19 @@ internal sealed class CacheFill
         Reader[] readers;
         lock (_lock)
             readers = [.. _readers];
+        var isRead = false;
         foreach (var reader in readers)
-        {
-            // Who has left is not written to any more.
-            var result = await reader.Relay!.Writer.WriteAsync(bytes, cancellationToken);
-            if (result.IsCompleted)
-                readers = [.. readers.Where(r => r != reader)];
-        }
-        if (readers.Length == 0)
-            throw new OperationCanceledException("Nobody wants the response any more.");
+            isRead |= await reader.Relay!.WriteAsync(bytes, () => CutSlowestAsync(readers), cancellationToken);
+        if (!isRead)
+            throw new OperationCanceledException("The response is no longer needed.");
+    }
+
+    // There is no room for what the readers have not read: the one that is the furthest behind goes, unless it is the last.
+    private static async Task CutSlowestAsync(Reader[] readers)
+    {
+        var reading = readers.Where(reader => reader.Relay!.IsReading).ToArray();
+        if (reading.Length > 1)
+            await reading.MaxBy(reader => reader.Relay!.Backlog)!.Relay!.CutAsync();
     }
 
     /// <summary>No more comes. With a failure, what has come is not whole: those who read it break off.</summary>
@@ -93,7 +102,7 @@ internal sealed class CacheFill
         {
             (_isEnded, _failure) = (true, failure);
             foreach (var reader in _readers)
-                reader.Relay?.Writer.Complete(failure);
+                reader.Relay?.End(failure);
             Signal();
         }
     }
@@ -114,7 +123,7 @@ internal sealed class CacheFill
         {
             _isRelayed = true;
             foreach (var reader in _readers)
-                reader.Relay = new();
+                reader.Relay = new(_readers.Count > 1 ? _buffering : null);
             Signal();
         }
     }
@@ -140,7 +149,7 @@ internal sealed class CacheFill
     /// <summary>One who reads.</summary>
     internal sealed class Reader(CacheFill fill) : ICacheBodySource, IAsyncDisposable
     {
-        public Pipe? Relay { get; set; }
+        public CacheRelay? Relay { get; set; }
 
         /// <summary>Writes the body, or a part of it, to a client as it comes. It breaks off with an exception if the body does.</summary>
         public async ValueTask CopyToAsync(PipeWriter target, long offset, long count, CancellationToken cancellationToken)

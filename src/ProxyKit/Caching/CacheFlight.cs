@@ -162,7 +162,7 @@ internal sealed partial class CacheFlight : IDisposable
             _stage.RememberUncacheable(Key, plan.Refusal);
         if (writer is null && Stale is not null && response.StatusCode < 400 && request.Headers.Range.Count == 0 && plan.Refusal != CacheRefusal.RequestChanged)
             await _stage.Store.RemoveAsync(_storedKey, Stale, CancellationToken.None); // what is stored is not what the upstream answers with any more
-        _fill = new(writer, _stage.Config.MaxEntrySize);
+        _fill = new(writer, _stage.Config.MaxEntrySize, services.Buffering);
         _answer.SetResult(new(writer is null ? FlightResult.Passed : FlightResult.Stored, _response)
         {
             Head = plan.Head,

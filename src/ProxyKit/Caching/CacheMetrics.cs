@@ -18,7 +18,7 @@ internal sealed class CacheMetrics
         _refused = meter.CreateCounter<long>("proxykit.cache.not_stored", "{response}", "Responses that were not stored, by why.");
         if (stores.OfType<MemoryCacheStore>().FirstOrDefault() is { } memory)
         {
-            meter.CreateObservableUpDownCounter("proxykit.cache.memory", () => memory.Size, "By", "Memory that stored responses take.");
+            meter.CreateObservableUpDownCounter("proxykit.cache.memory", () => memory.Used, "By", "Memory that responses take which are stored, on their way, or still being read.");
             meter.CreateObservableUpDownCounter("proxykit.cache.memory.entries", () => (long)memory.Count, "{entry}", "Resources stored in memory.");
         }
     }

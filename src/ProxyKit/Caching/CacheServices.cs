@@ -1,27 +1,24 @@
 using System.Collections.Concurrent;
 using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Caching.Memory;
-using Microsoft.Extensions.Logging;
+using ProxyKit.Buffering;
 
 namespace ProxyKit.Caching;
 
 /// <summary>What all caches of an app share.</summary>
 internal sealed class CacheServices(
-    IEnumerable<IProxyCacheStore> stores, TimeProvider time, CacheMetrics metrics, CacheLog log, ILoggerFactory loggers, IHttpContextAccessor? accessor = null) : IDisposable
+    IEnumerable<IProxyCacheStore> stores, TimeProvider time, CacheMetrics metrics, CacheLog log, BufferingServices buffering, IHttpContextAccessor? accessor = null)
 {
-    // Against strangers who make up many keys: the oldest are forgotten.
-    private const int MaxRemembered = 100_000;
     private const int MaxAlone = 256;
 
     private readonly FrozenDictionary<string, IProxyCacheStore> _stores = stores
         .GroupBy(s => s.Name, StringComparer.OrdinalIgnoreCase).ToFrozenDictionary(g => g.Key, g => g.Last(), StringComparer.OrdinalIgnoreCase);
 
     private readonly ConcurrentDictionary<string, CacheFlight> _flights = new(StringComparer.Ordinal);
-    private readonly MemoryCache _uncacheable = Remember(time, loggers);
-    private readonly MemoryCache _uses = Remember(time, loggers);
+    private readonly KeyMemory _uncacheable = Remember(time, stores);
+    private readonly KeyMemory _uses = Remember(time, stores);
     // What was purged a moment ago: answers that are on their way are from before.
-    private readonly MemoryCache _purged = Remember(time, loggers);
+    private readonly KeyMemory _purged = Remember(time, stores);
     private long _purgedMany;
     private int _alone;
 
@@ -30,6 +27,9 @@ internal sealed class CacheServices(
     public CacheMetrics Metrics { get; } = metrics;
 
     public CacheLog Log { get; } = log;
+
+    /// <summary>Where bodies wait for readers that fall behind.</summary>
+    public BufferingServices Buffering { get; } = buffering;
 
     public IEnumerable<IProxyCacheStore> Stores => _stores.Values;
 
@@ -64,32 +64,39 @@ internal sealed class CacheServices(
 
     public void EndedAlone() => Interlocked.Decrement(ref _alone);
 
-    public bool TryGetUncacheable(ReadOnlySpan<char> key, out CacheRefusal refusal) => _uncacheable.TryGetValue(key, out refusal);
+    public bool TryGetUncacheable(ReadOnlySpan<char> key, out CacheRefusal refusal)
+    {
+        var isKnown = _uncacheable.TryGet(key, out var value);
+        refusal = (CacheRefusal)value;
+        return isKnown;
+    }
 
     public void RememberUncacheable(string key, CacheRefusal refusal, TimeSpan time)
     {
         if (time > TimeSpan.Zero)
-            _uncacheable.Set(key, refusal, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = time });
+            _uncacheable.Set(key, (long)refusal, time);
     }
 
     /// <summary>Counts that this key is asked for, and says how often it has been in the last hour.</summary>
     public int CountUse(string key)
     {
-        var count = (_uses.TryGetValue(key, out int before) ? before : 0) + 1;
-        _uses.Set(key, count, new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromHours(1) });
-        return count;
+        var count = (_uses.TryGet(key, out var before) ? before : 0) + 1;
+        _uses.Set(key, count, TimeSpan.FromHours(1));
+        return (int)count;
     }
 
     /// <summary>Stands for a URL where its key says more than the URL.</summary>
     public static string UrlTag(string url) => "\n" + url;
 
     public bool IsPurgedSince(string key, DateTimeOffset time) =>
-        Volatile.Read(ref _purgedMany) >= time.UtcTicks || (_purged.TryGetValue(CacheInvalidation.UrlOf(key), out DateTimeOffset purged) && purged >= time);
+        Volatile.Read(ref _purgedMany) >= time.UtcTicks || (_purged.TryGet(CacheInvalidation.UrlOf(key), out var purged) && purged >= time.UtcTicks);
 
     /// <summary>Purges what is stored of a URL in a zone; <paramref name="url"/>: how its keys begin.</summary>
     public async ValueTask<long> PurgeAsync(IProxyCacheStore store, string url, bool soft)
     {
-        _purged.Set(url, Time.GetUtcNow(), new MemoryCacheEntryOptions { Size = 1, AbsoluteExpirationRelativeToNow = TimeSpan.FromMinutes(10) });
+        // A purge that is forgotten too early counts for all URLs.
+        if (_purged.Set(url, Time.GetUtcNow().UtcTicks, TimeSpan.FromMinutes(10)) is { } lost)
+            PurgedMany(lost);
         _uncacheable.Remove(url);
         return await store.PurgeAsync(new(CachePurgeKind.Key, url, soft), CancellationToken.None)
             + await store.PurgeAsync(new(CachePurgeKind.Tag, UrlTag(url), soft), CancellationToken.None);
@@ -121,7 +128,7 @@ internal sealed class CacheServices(
     /// <summary>Purges more than a URL. Which of the answers on their way are meant is not looked at: none is stored.</summary>
     public ValueTask<long> PurgeManyAsync(IProxyCacheStore store, CachePurge purge)
     {
-        Volatile.Write(ref _purgedMany, Time.GetUtcNow().UtcTicks);
+        PurgedMany(Time.GetUtcNow().UtcTicks);
         return store.PurgeAsync(purge, CancellationToken.None);
     }
 
@@ -132,20 +139,19 @@ internal sealed class CacheServices(
             accessor.HttpContext = context;
     }
 
-    private static MemoryCache Remember(TimeProvider time, ILoggerFactory loggers) => new(new MemoryCacheOptions { SizeLimit = MaxRemembered, Clock = new Clock(time) }, loggers);
-
-    public void Dispose()
+    private void PurgedMany(long ticks)
     {
-        _uncacheable.Dispose();
-        _uses.Dispose();
-        _purged.Dispose();
+        var before = Volatile.Read(ref _purgedMany);
+        while (before < ticks && Interlocked.CompareExchange(ref _purgedMany, ticks, before) is var seen && seen != before)
+            before = seen;
     }
-}
 
-/// <summary>The app's clock, for <see cref="MemoryCache"/>.</summary>
-internal sealed class Clock(TimeProvider time) : Microsoft.Extensions.Internal.ISystemClock
-{
-    public DateTimeOffset UtcNow => time.GetUtcNow();
+    // A hundredth of the memory store's limit, which it counts for.
+    private static KeyMemory Remember(TimeProvider time, IEnumerable<IProxyCacheStore> stores)
+    {
+        var memory = stores.OfType<MemoryCacheStore>().FirstOrDefault();
+        return new(time, (int)Math.Clamp((memory?.Limit ?? 0) / 100 / KeyMemory.SlotSize, 1024, 32 * 1024) & ~3, bytes => memory?.Take(bytes));
+    }
 }
 
 /// <summary>The zones in force: each route and endpoint with a cache has keys of its own.</summary>

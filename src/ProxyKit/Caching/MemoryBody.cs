@@ -7,15 +7,19 @@ namespace ProxyKit.Caching;
 
 /// <summary>
 /// A body in memory: pooled segments, and an array of just the right length for what is left. It counts who holds it, and gives the segments back when nobody does any more. It is
-/// written by one, while others read what has been written. <paramref name="announced"/>: how long it will be, if that is known; no more is written.
+/// written by one, while others read what has been written. <paramref name="store"/>: counts the memory. <paramref name="announced"/>: how long it will be, if that is known; the store has counted that much
+/// already, and no more is written.
 /// </summary>
-internal sealed class MemoryBody(long? announced = null) : CachedBody
+internal sealed class MemoryBody(MemoryCacheStore store, long? announced) : CachedBody
 {
     /// <summary>Small enough for an array not to be a large object, so that most responses are one piece.</summary>
     public const int SegmentSize = 64 * 1024;
 
     /// <summary>Up to here a body that has not been started is best written at once with its header section; a longer one after it.</summary>
     public const int LargestSmall = 16 * 1024;
+
+    // What a body of unknown length begins with; it grows to a segment.
+    private const int FirstSegment = 4 * 1024;
 
     private const int FlushEach = 256 * 1024;
 
@@ -26,11 +30,15 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
     private int _count;
     private long _length;
     private int _holders = 1;
+    private long _counted = announced ?? 0;
 
     public long Length => Volatile.Read(ref _length);
 
     /// <summary>What it takes of memory, in bytes.</summary>
     public long Capacity { get; private set; }
+
+    /// <summary>Whether it is read or written, besides being stored.</summary>
+    public bool IsBeingRead => Volatile.Read(ref _holders) > 1;
 
     /// <summary>False when nobody held it any more.</summary>
     public bool TryHold()
@@ -59,17 +67,18 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
             if (segments[i].Length == SegmentSize)
                 s_pool.Return(segments[i]);
         }
+        store.Return(_counted);
     }
 
-    /// <summary>Appends.</summary>
-    public void Write(ReadOnlySpan<byte> bytes)
+    /// <summary>Appends. False if the store has no memory for it.</summary>
+    public bool TryWrite(ReadOnlySpan<byte> bytes)
     {
         var length = _length;
         while (!bytes.IsEmpty)
         {
             var used = (int)(length % SegmentSize);
-            if (used == 0)
-                AddSegment();
+            if (used == 0 ? !TryAddSegment() : used == _segments[_count - 1].Length && !TryGrowSegment(used))
+                return false;
             var segment = _segments[_count - 1].AsSpan(used);
             var piece = bytes[..Math.Min(bytes.Length, segment.Length)];
             piece.CopyTo(segment);
@@ -77,6 +86,7 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
             bytes = bytes[piece.Length..];
         }
         Volatile.Write(ref _length, length);
+        return true;
     }
 
     /// <summary>No more is written. The last segment becomes one of its own length: who reads meanwhile may still read the old one, so that goes to the collector.</summary>
@@ -88,6 +98,8 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
             segments[^1] = segments[^1].AsSpan(0, used).ToArray();
         _segments = segments;
         Capacity = _length + (32L * _count);
+        store.Take(Capacity - _counted);
+        _counted = Capacity;
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
@@ -124,16 +136,42 @@ internal sealed class MemoryBody(long? announced = null) : CachedBody
             throw new OperationCanceledException("The client has gone.", cancellationToken);
     }
 
-    private void AddSegment()
+    private bool TryAddSegment()
     {
+        var rest = announced - (SegmentSize * (long)_count);
+        var size = rest is { } known ? (int)Math.Min(known, SegmentSize) : _count == 0 ? FirstSegment : SegmentSize;
+        if (!TryCount(size))
+            return false;
         if (_count == _segments.Length)
         {
             var larger = new byte[announced is { } length ? (int)((length + SegmentSize - 1) / SegmentSize) : Math.Max(4, 2 * _count)][];
             _segments.CopyTo(larger, 0);
             _segments = larger;
         }
-        var rest = announced - (SegmentSize * (long)_count);
-        _segments[_count++] = rest < SegmentSize ? GC.AllocateUninitializedArray<byte>((int)rest) : s_pool.Rent(SegmentSize);
+        _segments[_count++] = size == SegmentSize ? s_pool.Rent(SegmentSize) : GC.AllocateUninitializedArray<byte>(size);
+        return true;
+    }
+
+    // The first one only. The old array is the readers' that are in it, and the collector's.
+    private bool TryGrowSegment(int used)
+    {
+        var size = Math.Min(4 * used, SegmentSize);
+        if (!TryCount(size - used))
+            return false;
+        var larger = size == SegmentSize ? s_pool.Rent(SegmentSize) : GC.AllocateUninitializedArray<byte>(size);
+        _segments[_count - 1].AsSpan(0, used).CopyTo(larger);
+        Volatile.Write(ref _segments[_count - 1], larger);
+        return true;
+    }
+
+    private bool TryCount(int bytes)
+    {
+        if (announced is not null)
+            return true;
+        if (!store.TryTake(bytes))
+            return false;
+        _counted += bytes;
+        return true;
     }
 
     protected override void Dispose(bool disposing) => Release();

@@ -1,46 +1,60 @@
-using Microsoft.Extensions.Caching.Memory;
-using Microsoft.Extensions.Logging;
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Options;
 
 namespace ProxyKit.Caching;
 
 /// <summary>
-/// The store <c>Memory</c>: one entry of a <see cref="MemoryCache"/> for each key, with all its variants, and with the size that it really takes. The cache throws out what has not
-/// been used for long.
+/// The store <c>Memory</c>. One limit holds for everything: stored responses, responses on their way, and the bodies of removed ones that are still being read. What has not been used for long is evicted
+/// when something needs room; where that does not help, a response is not stored.
 /// </summary>
-internal sealed class MemoryCacheStore : IProxyCacheStore, IDisposable
+/// <remarks>A lock of a key's stripe may be held when <see cref="_orderLock"/> is taken, never the other way round. Readers take none.</remarks>
+internal sealed class MemoryCacheStore : IProxyCacheStore
 {
-    private readonly MemoryCache _cache;
-    private readonly TagIndex _tags = new();
-    // One for some keys each: who changes what is under a key reads it first.
-    private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
-    private readonly PostEvictionCallbackRegistration _gone;
-    private readonly long _limit;
-    private int _compacting;
+    // Of so many candidates the least recently used one is evicted; so many are examined for one that is not being read.
+    private const int Candidates = 8, MaxExamined = 4096;
+    // How many keys are purged before others' work goes on.
+    private const int PurgeBatch = 256;
 
-    public MemoryCacheStore(IOptions<ReverseProxyOptions> options, ILoggerFactory loggers)
+    private readonly ConcurrentDictionary<string, MemoryResource> _resources = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, MemoryResource>.AlternateLookup<ReadOnlySpan<char>> _byText;
+    private readonly TagIndex _tags = new();
+    // One for some keys each: a change of what is under a key reads it first.
+    private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
+    // From the one that was added or examined the longest ago on.
+    private readonly LinkedList<MemoryResource> _order = [];
+    private readonly Lock _orderLock = new();
+    private long _used;
+    private long _size;
+    private long _clock;
+
+    public MemoryCacheStore(IOptions<ReverseProxyOptions> options)
     {
-        _limit = Math.Max(0, options.Value.Cache.MaxMemory); // validation tells
-        _cache = new(new MemoryCacheOptions { SizeLimit = _limit, TrackStatistics = true }, loggers);
-        _gone = new() { EvictionCallback = (key, value, _, _) => Gone((string)key, (MemoryResource)value!) };
+        Limit = Math.Max(0, options.Value.Cache.MaxMemory); // validation tells
+        _byText = _resources.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
     public string Name => CacheStores.Memory;
 
+    /// <summary>How much memory the cache may use, in bytes.</summary>
+    public long Limit { get; }
+
+    /// <summary>How much memory the cache uses for stored responses, those on their way and those that are still being read, in bytes.</summary>
+    public long Used => Volatile.Read(ref _used);
+
     /// <summary>What is stored now, in bytes.</summary>
-    public long Size => _cache.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
+    public long Size => Volatile.Read(ref _size);
 
     /// <summary>How many keys there are.</summary>
-    public int Count => _cache.Count;
+    public int Count => _resources.Count;
 
-    // What would take a good part of all that there is would throw out too much of the rest.
-    public long MaxLength => _limit / 4;
+    // What would take a good part of all that there is would evict too much of the rest.
+    public long MaxLength => Limit / 4;
 
     public ValueTask<IReadOnlyList<CachedResponse>> FindAsync(ReadOnlySpan<char> key, CancellationToken cancellationToken) =>
-        new(_cache.TryGetValue(key, out MemoryResource? found) ? found!.Responses : []);
+        new(_byText.TryGetValue(key, out var found) ? found.Use(Volatile.Read(ref _clock)) : []);
 
     public ValueTask<CacheWriter?> CreateAsync(string key, CachedResponseHead head, long? length, int maxVariants, CancellationToken cancellationToken) =>
-        new(length > MaxLength ? null : new MemoryWriter(this, key, head, maxVariants, length));
+        new(length > MaxLength || !TryTake(length ?? 0) ? null : new MemoryWriter(this, key, head, maxVariants, length));
 
     public ValueTask UpdateAsync(string key, CachedResponse response, CachedResponseHead head, CancellationToken cancellationToken)
     {
@@ -50,102 +64,182 @@ internal sealed class MemoryCacheStore : IProxyCacheStore, IDisposable
 
     public ValueTask RemoveAsync(string key, CachedResponse response, CancellationToken cancellationToken)
     {
-        Change(key, before => [.. before.Where(r => r != response)]);
+        Change(key, before => Array.IndexOf(before, response) < 0 ? before : [.. before.Where(r => r != response)]);
         return default;
     }
 
-    public ValueTask<long> PurgeAsync(CachePurge purge, CancellationToken cancellationToken)
+    public async ValueTask<long> PurgeAsync(CachePurge purge, CancellationToken cancellationToken)
     {
+        // Enumerating a concurrent dictionary takes no lock.
         IEnumerable<string> keys = purge.Kind switch
         {
             CachePurgeKind.Key => [purge.Value],
             CachePurgeKind.Tag => _tags.Find(purge.Value),
-            CachePurgeKind.Prefix => _cache.Keys.Cast<string>().Where(key => key.StartsWith(purge.Value, StringComparison.Ordinal)),
-            _ => _cache.Keys.Cast<string>(),
+            _ => _resources.Select(resource => resource.Key),
         };
-        long count = 0;
+        var (count, seen) = (0L, 0);
         foreach (var key in keys)
         {
+            if (++seen % PurgeBatch == 0)
+                await Task.Yield(); // requests that wait for a thread go on
             cancellationToken.ThrowIfCancellationRequested();
-            Change(key, before =>
-            {
-                bool IsMeant(MemoryResponse r) => purge.Kind != CachePurgeKind.Tag || r.Head.Tags.Contains(purge.Value);
-                count += before.Count(IsMeant);
-                return purge.Soft
-                    ? [.. before.Select(r => IsMeant(r) ? r.With(r.Head with { IsInvalid = true }) : r)]
-                    : [.. before.Where(r => !IsMeant(r))];
-            });
+            if (purge.Kind != CachePurgeKind.Prefix || key.StartsWith(purge.Value, StringComparison.Ordinal))
+                count += Purge(key, purge);
         }
-        return new(count);
+        return count;
     }
-
-    public void Dispose() => _cache.Dispose();
 
     /// <summary>Puts a response in the place of those with its variant key; the oldest of the others make room for it.</summary>
     public bool Commit(string key, MemoryResponse response, int maxVariants) =>
-        Change(key, before => [response, .. before.Where(r => r.Head.VariantKey != response.Head.VariantKey).Take(maxVariants - 1)]);
+        MakeRoom(MemoryResource.SizeOf(key) + response.HeadSize)
+        && Change(key, before => [response, .. before.Where(r => r.Head.VariantKey != response.Head.VariantKey).Take(maxVariants - 1)]);
 
-    /// <returns>Whether what <paramref name="change"/> came up with is what is stored now.</returns>
+    /// <summary>Counts memory, if the limit allows it; evicts what is not being read.</summary>
+    public bool TryTake(long bytes)
+    {
+        while (true)
+        {
+            var used = Volatile.Read(ref _used);
+            if (used + bytes <= Limit)
+            {
+                if (Interlocked.CompareExchange(ref _used, used + bytes, used) == used)
+                    return true;
+            }
+            else if (!MakeRoom(bytes))
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>Counts memory, whatever the limit is.</summary>
+    public void Take(long bytes) => Interlocked.Add(ref _used, bytes);
+
+    public void Return(long bytes) => Interlocked.Add(ref _used, -bytes);
+
+    private long Purge(string key, CachePurge purge)
+    {
+        var count = 0;
+        bool IsMeant(MemoryResponse response) => purge.Kind != CachePurgeKind.Tag || response.Head.Tags.Contains(purge.Value);
+        Change(key, before =>
+        {
+            count = before.Count(IsMeant);
+            if (count == 0)
+                return before;
+            return purge.Soft ? [.. before.Select(r => IsMeant(r) ? r.With(r.Head with { IsInvalid = true }) : r)] : [.. before.Where(r => !IsMeant(r))];
+        });
+        return count;
+    }
+
+    /// <param name="key">The key.</param>
+    /// <param name="change">What is there from now on; the same array for no change.</param>
+    /// <returns>Whether something has changed.</returns>
     private bool Change(string key, Func<MemoryResponse[], MemoryResponse[]> change)
     {
         lock (LockOf(key))
         {
-            var before = _cache.TryGetValue(key, out MemoryResource? stored) ? stored!.Responses : [];
+            _resources.TryGetValue(key, out var resource);
+            var before = resource?.Responses ?? [];
             var next = change(before);
-            if (ReferenceEquals(before, next) || (before.Length == 0 && next.Length == 0))
-                return true;
+            if (ReferenceEquals(before, next) || (before.Length == 0 && next.Length == 0) || !TryHold(next))
+                return false;
+            var size = next.Length == 0 ? 0 : MemoryResource.SizeOf(key) + next.Sum(r => r.Size);
+            // The bodies count themselves.
+            Take(HeadsOf(key, next) - HeadsOf(key, before));
             if (next.Length == 0)
             {
-                _cache.Remove(key);
-                return true;
+                _resources.TryRemove(key, out _);
+                Unlink(resource!);
             }
-            // Those that stay are held by the old resource until the cache says that it is gone, and by the new one from now on.
-            if (MemoryResource.TryCreate(next) is not { } resource)
-                return false;
+            else if (resource is null)
+            {
+                resource = new(key, next) { LastUsed = Interlocked.Increment(ref _clock) };
+                _resources[key] = resource;
+                Link(resource);
+            }
+            else
+            {
+                resource.Responses = next;
+            }
+            Interlocked.Add(ref _size, size - resource!.Size);
+            resource.Size = size;
             foreach (var response in next)
                 _tags.Add(key, response.Head.Tags);
-            return TrySet(key, resource) || (MakeRoom(resource.SizeWith(key)) && MemoryResource.TryCreate(next) is { } again && TrySet(key, again));
-        }
-    }
-
-    private bool TrySet(string key, MemoryResource resource)
-    {
-        using (var entry = _cache.CreateEntry(key))
-        {
-            entry.Value = resource;
-            entry.Size = resource.SizeWith(key);
-            entry.PostEvictionCallbacks.Add(_gone);
-        }
-        // What there is no room for is not there, nor is what was there before.
-        return _cache.TryGetValue(key, out MemoryResource? stored) && stored == resource;
-    }
-
-    // The cache makes room by itself as well, but no more than a twentieth, and later: a larger entry would never find any.
-    private bool MakeRoom(long size)
-    {
-        if (Interlocked.Exchange(ref _compacting, 1) != 0)
-            return false;
-        _cache.Compact(Math.Min(1, 0.05 + ((double)size / _limit)));
-        Volatile.Write(ref _compacting, 0);
-        return true;
-    }
-
-    // Called on the thread pool, once for each resource that is no longer stored: thrown out, replaced, removed, or never taken.
-    private void Gone(string key, MemoryResource resource)
-    {
-        lock (LockOf(key))
-        {
-            var now = _cache.TryGetValue(key, out MemoryResource? stored) ? stored!.Responses : [];
-            foreach (var response in resource.Responses)
+            foreach (var response in before)
             {
                 foreach (var tag in response.Head.Tags)
                 {
-                    if (!now.Any(r => r.Head.Tags.Contains(tag)))
+                    if (!next.Any(r => r.Head.Tags.Contains(tag)))
                         _tags.Remove(key, tag);
                 }
+                response.Body.Release();
+            }
+            return true;
+        }
+    }
+
+    private static long HeadsOf(string key, MemoryResponse[] responses) => responses.Length == 0 ? 0 : MemoryResource.SizeOf(key) + responses.Sum(r => r.HeadSize);
+
+    // All of them, or none: a body may be gone already.
+    private static bool TryHold(MemoryResponse[] responses)
+    {
+        for (var i = 0; i < responses.Length; i++)
+        {
+            if (responses[i].Body.TryHold())
+                continue;
+            while (--i >= 0)
+                responses[i].Body.Release();
+            return false;
+        }
+        return true;
+    }
+
+    // Not while a key's lock is held. Evicts until there is room for so many bytes more.
+    private bool MakeRoom(long bytes)
+    {
+        if (bytes > Limit)
+            return false;
+        while (Used + bytes > Limit)
+        {
+            if (FindVictim() is not { } victim)
+                return false;
+            Change(victim.Key, before => before == victim.Responses ? [] : before);
+        }
+        return true;
+    }
+
+    // A body that is being read stays: to evict it frees nothing.
+    private MemoryResource? FindVictim()
+    {
+        MemoryResource? victim = null;
+        lock (_orderLock)
+        {
+            var candidates = 0;
+            for (var examined = 0; examined < Math.Min(MaxExamined, _order.Count) && candidates < Candidates; examined++)
+            {
+                var first = _order.First!;
+                _order.RemoveFirst();
+                _order.AddLast(first);
+                if (first.Value.IsBeingRead)
+                    continue;
+                candidates++;
+                if (victim is null || first.Value.LastUsed < victim.LastUsed)
+                    victim = first.Value;
             }
         }
-        resource.Release();
+        return victim;
+    }
+
+    private void Link(MemoryResource resource)
+    {
+        lock (_orderLock)
+            _order.AddLast(resource.Node);
+    }
+
+    private void Unlink(MemoryResource resource)
+    {
+        lock (_orderLock)
+            _order.Remove(resource.Node);
     }
 
     private Lock LockOf(string key) => _locks[(uint)string.GetHashCode(key) % 64];

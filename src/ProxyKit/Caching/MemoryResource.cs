@@ -2,44 +2,59 @@ using System.Runtime.CompilerServices;
 
 namespace ProxyKit.Caching;
 
-/// <summary>The responses under one key in memory. It holds their bodies until it is released.</summary>
+/// <summary>The responses under one key in memory. It holds their bodies.</summary>
 internal sealed class MemoryResource
 {
-    // Measured (MemoryStoreSizeTests compare it with the heap): the cache's entry, its node in the dictionary, the callback's list, this object.
-    private const int Overhead = 324;
+    // Measured (MemoryStoreSizeTests compare it with the heap): its node in the dictionary, its node in the order, this object.
+    private const int Overhead = 256;
 
-    private MemoryResource(MemoryResponse[] responses) => Responses = responses;
+    private volatile MemoryResponse[] _responses;
+    private long _lastUsed;
 
-    public MemoryResponse[] Responses { get; }
-
-    /// <summary>Null when one of the bodies is gone already.</summary>
-    public static MemoryResource? TryCreate(MemoryResponse[] responses)
+    public MemoryResource(string key, MemoryResponse[] responses)
     {
-        for (var i = 0; i < responses.Length; i++)
+        (Key, _responses) = (key, responses);
+        Node = new(this);
+    }
+
+    public string Key { get; }
+
+    /// <summary>Replaced, never changed.</summary>
+    public MemoryResponse[] Responses { get => _responses; set => _responses = value; }
+
+    /// <summary>Its place in the order in which resources are evicted.</summary>
+    public LinkedListNode<MemoryResource> Node { get; }
+
+    /// <summary>What it takes of memory with its bodies, in bytes.</summary>
+    public long Size { get; set; }
+
+    /// <summary>Whether evicting it frees nothing for now.</summary>
+    public bool IsBeingRead
+    {
+        get
         {
-            if (responses[i].Body.TryHold())
-                continue;
-            while (--i >= 0)
-                responses[i].Body.Release();
-            return null;
+            foreach (var response in _responses)
+            {
+                if (response.Body.IsBeingRead)
+                    return true;
+            }
+            return false;
         }
-        return new(responses);
     }
 
-    /// <summary>What it takes of memory, with its key, in bytes.</summary>
-    public long SizeWith(string key)
+    /// <summary>The store's clock when it was used last.</summary>
+    public long LastUsed { get => Volatile.Read(ref _lastUsed); set => Volatile.Write(ref _lastUsed, value); }
+
+    /// <summary>The responses, for a request.</summary>
+    public MemoryResponse[] Use(long clock)
     {
-        var size = Overhead + MemorySize.Of(key) + (Unsafe.SizeOf<nint>() * Responses.Length);
-        foreach (var response in Responses)
-            size += response.Size;
-        return size;
+        if (LastUsed != clock)
+            LastUsed = clock; // no write where it is so already: many processors read it
+        return _responses;
     }
 
-    public void Release()
-    {
-        foreach (var response in Responses)
-            response.Body.Release();
-    }
+    /// <summary>What the key takes of memory, without the responses.</summary>
+    public static long SizeOf(string key) => Overhead + MemorySize.Of(key);
 }
 
 /// <summary>A response in memory.</summary>
@@ -49,8 +64,11 @@ internal sealed class MemoryResponse(CachedResponseHead head, MemoryBody body) :
 
     public override long Length => body.Length;
 
+    /// <summary>What it takes of memory without the body, in bytes.</summary>
+    public long HeadSize { get; } = MemorySize.Of(head) + Unsafe.SizeOf<nint>();
+
     /// <summary>What it takes of memory, in bytes.</summary>
-    public long Size { get; } = MemorySize.Of(head) + body.Capacity;
+    public long Size => HeadSize + body.Capacity;
 
     /// <summary>The same body under another head.</summary>
     public MemoryResponse With(CachedResponseHead other) => new(other, body);

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using ProxyKit.Caching;
 
@@ -11,7 +10,7 @@ internal static class CacheMemoryCommand
     public static async Task<int> RunAsync(string[] args)
     {
         var count = args is [var text] ? int.Parse(text, NumberStyles.AllowThousands, CultureInfo.InvariantCulture) : 1_000_000;
-        using var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = long.MaxValue / 2 } }), NullLoggerFactory.Instance);
+        var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = long.MaxValue / 2 } }));
         foreach (var variants in (int[])[0, 1, 8])
         {
             var (counted, heap) = await StoredPages.FillAsync(store, count, variants);

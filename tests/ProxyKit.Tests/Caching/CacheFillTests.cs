@@ -12,7 +12,7 @@ public class CacheFillTests
     public async Task It_is_freed_once_when_the_last_one_lets_go_and_nobody_begins_to_read_it_then()
     {
         var writer = new Writer();
-        var fill = new CacheFill(writer, 1_000_000);
+        var fill = new CacheFill(writer, 1_000_000, null!);
         await fill.WriteAsync(s_bytes, default);
         var reader = fill.TryRead()!;
 
@@ -31,7 +31,7 @@ public class CacheFillTests
         for (var round = 0; round < 2000; round++)
         {
             var writer = new Writer();
-            var fill = new CacheFill(writer, 1_000_000);
+            var fill = new CacheFill(writer, 1_000_000, null!);
             await fill.WriteAsync(s_bytes, default);
             fill.End(null);
             using var both = new Barrier(2);

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using ProxyKit.Caching;
 using ProxyKit.Caching.Disk;
@@ -259,12 +258,14 @@ public sealed class MemoryCacheStoreContractTests : CacheStoreTests
     {
         var options = new ReverseProxyOptions();
         options.Cache.MaxMemory = 16_000_000;
-        _store = new(Options.Create(options), NullLoggerFactory.Instance);
+        _store = new(Options.Create(options));
     }
 
     private protected override IProxyCacheStore Store => _store;
 
-    public override void Dispose() => _store.Dispose();
+    public override void Dispose()
+    {
+    }
 }
 
 /// <summary>The store on disk.</summary>
