@@ -58,6 +58,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<CompressionServices>();
         services.TryAddSingleton<FastCgiConnectionMetrics>();
         services.TryAddSingleton(provider => new ExchangeClock.Pool(provider.GetRequiredService<TimeProvider>()));
+        services.TryAddSingleton<ClientDataRate>();
         services.TryAddSingleton<ForwarderServices>();
         services.TryAddSingleton<ClusterDirectory>();
         services.TryAddSingleton<HealthMetrics>();

@@ -193,7 +193,7 @@ internal sealed partial class ResponseBuffer(
             using var registration = aborted.UnsafeRegister(static client => ((PipeWriter)client!).CancelPendingFlush(), _client);
             while (true)
             {
-                var result = await flush;
+                var result = flush.IsCompleted ? await flush : await proxy.WaitAsync(flush);
                 if (result.IsCompleted || _isDropped || aborted.IsCancellationRequested)
                     break;
                 var moved = _queue is { } queue ? await queue.ReadAsync(_client) : 0;

@@ -5,7 +5,7 @@ using ProxyKit.Forwarding;
 namespace ProxyKit.Diagnostics;
 
 /// <summary>The log messages of the request path. Event ids are stable; docs/observability.md lists them.</summary>
-internal sealed partial class ProxyLog(ILoggerFactory loggers)
+internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate dataRate)
 {
     public const string Category = "ProxyKit";
 
@@ -22,7 +22,10 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
     {
         if (proxy.Error == ProxyError.ClientAborted)
         {
-            ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
+            if (dataRate.NotMet(context, proxy.LastWait) is { } rate)
+                ClientTooSlow(proxy.Route.RouteId, proxy.Destination?.Name, rate);
+            else
+                ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
             return;
         }
         if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.RequestRejected)
@@ -78,6 +81,9 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers)
 
     [LoggerMessage(7, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]
     private partial void RequestFailedByClient(string routeId, ProxyError error, string? cause);
+
+    [LoggerMessage(8, LogLevel.Information, "Route {RouteId}: the client's connection was closed because the client read the response from {Destination} at less than {Rate} bytes per second (Kestrel's MinResponseDataRate)", EventName = "ClientTooSlow")]
+    private partial void ClientTooSlow(string routeId, string? destination, double rate);
 
     [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]
     public partial void ConfigurationLoaded(int routeCount, int clusterCount);

@@ -65,6 +65,7 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
 
         var proxy = new ProxyContext(forwarder.Route, cluster, services.Clocks.Time.GetTimestamp());
         context.Features.Set(proxy);
+        services.DataRate.Apply(context);
         await ResponseEnd.FlushAfter(forwarder.ForwardAsync(context, proxy), context);
     }
 

@@ -13,13 +13,16 @@ internal sealed class ForwarderServices(
     Caching.CacheServices caching,
     Compression.CompressionServices compression,
     Configuration.ContentFiles files,
+    ClientDataRate dataRate,
     Microsoft.Extensions.Hosting.IHostApplicationLifetime? lifetime = null)
 {
     public ReverseProxyOptions Options { get; } = options.Value;
 
     public TrustedPeers TrustedPeers { get; } = new(options.Value.TrustedProxies);
 
-    public ProxyLog Log { get; } = new(loggers);
+    public ProxyLog Log { get; } = new(loggers, dataRate);
+
+    public ClientDataRate DataRate { get; } = dataRate;
 
     public Microsoft.Extensions.Logging.ILoggerFactory Loggers { get; } = loggers;
 

@@ -14,7 +14,8 @@ namespace ProxyKit.Forwarding;
 internal static class ResponseBody
 {
     private const int FirstRead = 4 * 1024;
-    private const int DirectRead = 128 * 1024;
+    /// <summary>The most that is handed to the client's pipe before it is flushed.</summary>
+    public const int LargestPiece = 128 * 1024;
     private const int CopyBuffer = 16 * 1024;
 
     public static ValueTask CopyAsync(UpstreamResponse source, HttpContext context, ProxyContext proxy, ExchangeClock clock) => source.ContentLength switch
@@ -53,14 +54,14 @@ internal static class ResponseBody
         while (remaining > 0)
         {
             clock.Touch();
-            var memory = writer.GetMemory((int)Math.Min(remaining, DirectRead));
+            var memory = writer.GetMemory((int)Math.Min(remaining, LargestPiece));
             if (memory.Length > remaining)
                 memory = memory[..(int)remaining];
             var read = await ReadAsync(source, memory, proxy, token);
             remaining -= read;
             clock.Touch();
             writer.Advance(read);
-            await FlushAsync(writer, clock);
+            await FlushAsync(writer, proxy, clock);
         }
     }
 
@@ -84,7 +85,7 @@ internal static class ResponseBody
                     // The upstream pauses: the client gets what there is, at first the header section.
                     if (!context.Response.HasStarted)
                         await context.Response.StartAsync(token);
-                    await FlushAsync(writer, clock);
+                    await FlushAsync(writer, proxy, clock);
                     unflushed = 0;
                 }
                 int read;
@@ -107,9 +108,9 @@ internal static class ResponseBody
                 unflushed += read;
                 if (length is not null && (length -= read) <= 0)
                     return; // the compression writes the end, and flushes
-                if (unflushed >= DirectRead)
+                if (unflushed >= LargestPiece)
                 {
-                    await FlushAsync(writer, clock);
+                    await FlushAsync(writer, proxy, clock);
                     clock.Touch();
                     unflushed = 0;
                 }
@@ -153,13 +154,15 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask FlushAsync(PipeWriter writer, ExchangeClock clock)
+    private static async ValueTask FlushAsync(PipeWriter writer, ProxyContext proxy, ExchangeClock clock)
     {
         var token = clock.Token;
         try
         {
             var flush = writer.FlushAsync(token);
-            var result = flush.IsCompleted || ResponseBuffer.Behind(writer) is not { IsBuffered: true } ? await flush : await SuspendAsync(flush, clock);
+            var result = flush.IsCompleted ? await flush
+                : ResponseBuffer.Behind(writer) is { IsBuffered: true } ? await SuspendAsync(flush, clock)
+                : await proxy.WaitAsync(flush);
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
             if (result.IsCompleted)

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using ProxyKit.Buffering;
 using ProxyKit.Forwarding;
@@ -115,8 +116,25 @@ public sealed class ProxyContext
     /// <summary>How fast the client is sent the response's body, in bytes per second; 0 when that is up to the client.</summary>
     internal long ResponseRate { get; set; }
 
+    /// <summary>How long the last flush took that had to wait for the client.</summary>
+    internal TimeSpan LastWait { get; private set; }
+
     /// <summary>Whether it is known which attempt's outcome counts. A hedge may begin this very moment.</summary>
     internal volatile bool IsDecided;
+
+    /// <summary>Waits for a flush that the client holds up, and measures it.</summary>
+    internal async ValueTask<FlushResult> WaitAsync(ValueTask<FlushResult> flush)
+    {
+        var started = Environment.TickCount64;
+        try
+        {
+            return await flush;
+        }
+        finally
+        {
+            LastWait = TimeSpan.FromMilliseconds(Environment.TickCount64 - started);
+        }
+    }
 
     /// <summary>For a request of the proxy's own, made on this one's occasion.</summary>
     internal ProxyContext ForBackground(long startTimestamp) => new(Route, Owner, startTimestamp);

@@ -22,6 +22,7 @@ internal sealed class ProxyRoute
     private readonly Split? _split;
     private readonly TimeProvider _time;
     private readonly ProxyMetrics _metrics;
+    private readonly ClientDataRate _dataRate;
     private readonly Forwarder _forwarder;
     // Null if there are none but the forwarder. What the cluster speaks can change with a reload.
     private readonly RequestDelegate? _stages;
@@ -35,6 +36,7 @@ internal sealed class ProxyRoute
         _split = Split.Create(config, clusters);
         _time = services.Clocks.Time;
         _metrics = metrics;
+        _dataRate = services.DataRate;
         _forwarder = new Forwarder(config, services);
         _needsTimeoutMiddleware = config.TimeoutPolicy is { } policy && !policy.Equals("disable", StringComparison.OrdinalIgnoreCase);
 
@@ -79,6 +81,7 @@ internal sealed class ProxyRoute
 
         var proxy = new ProxyContext(_config, _split is null ? _cluster : _split.Choose(context), _time.GetTimestamp());
         context.Features.Set(proxy);
+        _dataRate.Apply(context);
         return _metrics.Enabled ? InvokeMeasuredAsync(context, proxy) : RunAsync(context, proxy);
     }
 
