@@ -121,6 +121,12 @@ public sealed record CacheConfig
     /// </summary>
     public bool CheckContentType { get; init; } = true;
 
+    /// <summary>
+    /// Whether a stored response answers only if the request's <c>Accept-Encoding</c> accepts its <c>Content-Encoding</c>, although the response has no <c>Vary</c>; a request without the field accepts any
+    /// (RFC 9110 §12.5.3). Default: true.
+    /// </summary>
+    public bool CheckAcceptEncoding { get; init; } = true;
+
     /// <summary>The response field with the tags by which stored responses can be purged, separated by commas or spaces; it is dropped. Empty: none. Default: <c>Cache-Tag</c>. Varnish: xkey; Fastly: <c>Surrogate-Key</c>.</summary>
     public string TagField { get; init; } = "Cache-Tag";
 

@@ -22,6 +22,7 @@ internal sealed class CacheDelivery(CacheStage stage)
         coded?.Head = head;
         WriteHeaders(context, head.StatusCode, head.Headers.AsSpan());
         context.Response.Headers.Age = Age(age);
+        stage.AddVary(context, stored.Length);
         if (stage.Config.CacheStatus)
             CacheStatusField.Append(context.Response.Headers, CacheStatusField.OfStored(result, head, age));
         var plan = Plan(context, head, stored.Length);
@@ -67,6 +68,7 @@ internal sealed class CacheDelivery(CacheStage stage)
         Describe(context, isFirst ? CacheResult.Miss : CacheResult.Collapsed, answer, forward);
 
         var announced = response.Headers.ContentLength;
+        stage.AddVary(context, announced);
         // Ranges are cut from what has a length, and conditions asked of what is stored; what is merely passed on is the upstream's answer.
         var plan = head is { StatusCode: StatusCodes.Status200OK } && announced is { } length ? Plan(context, head, length)
             : head is not null && CacheValidation.Evaluate(context.Request, head) is { } status ? NoBody(context, status, head)

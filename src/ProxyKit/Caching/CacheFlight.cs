@@ -188,13 +188,15 @@ internal sealed partial class CacheFlight : IDisposable
     {
         Activity.Current = _activity;
         Exception? failure = null;
+        var isAborted = false;
         try
         {
             _stage.Services.SetCurrent(_context);
             await _stage.RunNextAsync(_context);
             if (!_response.IsAborted)
                 await _response.EndAsync();
-            failure = _response.IsAborted ? new IOException("The response was broken off.")
+            isAborted = _response.IsAborted;
+            failure = isAborted ? new IOException("The response was broken off.")
                 : _fill is not null && (_partLength ?? _context.Response.ContentLength) is { } announced && announced != _fill.Length && !HttpMethods.IsHead(_context.Request.Method)
                     ? new IOException(string.Create(CultureInfo.InvariantCulture, $"The response's body has {_fill.Length} bytes instead of {announced}."))
                 : null;
@@ -207,7 +209,7 @@ internal sealed partial class CacheFlight : IDisposable
         {
             if (failure is not null)
                 _response.Abandon();
-            _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure });
+            _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure, IsAborted = isAborted });
             // Before the last reader ends: who has had an answer to its end, and asks again, finds it.
             if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated && await _writer.CommitAsync(CancellationToken.None) && _partLength is not null)
                 await PartCombiner.CombineAsync(_stage, Key);

@@ -42,6 +42,7 @@ public sealed class CacheOptions
         MinUses = now.MinUses;
         IgnoreLanguageOrder = now.IgnoreLanguageOrder;
         CheckContentType = now.CheckContentType;
+        CheckAcceptEncoding = now.CheckAcceptEncoding;
         TagField = now.TagField;
         CacheStatus = now.CacheStatus;
     }
@@ -124,6 +125,9 @@ public sealed class CacheOptions
     /// <inheritdoc cref="CacheConfig.CheckContentType"/>
     public bool CheckContentType { get; set; }
 
+    /// <inheritdoc cref="CacheConfig.CheckAcceptEncoding"/>
+    public bool CheckAcceptEncoding { get; set; }
+
     /// <inheritdoc cref="CacheConfig.TagField"/>
     public string TagField { get; set; }
 
@@ -157,6 +161,7 @@ public sealed class CacheOptions
         MinUses = MinUses,
         IgnoreLanguageOrder = IgnoreLanguageOrder,
         CheckContentType = CheckContentType,
+        CheckAcceptEncoding = CheckAcceptEncoding,
         TagField = TagField,
         CacheStatus = CacheStatus,
     };

@@ -24,6 +24,7 @@ internal sealed class CachePass(CacheStage stage, CacheRefusal refusal, bool may
         {
             stage.Services.Log.StoreFailed(stage.Store.Name, e);
         }
+        stage.AddVary(context, response.ContentLength);
         if (stage.Config.TagField.Length > 0)
             response.Headers.Remove(stage.Config.TagField);
         if (stage.Config.SurrogateControl)

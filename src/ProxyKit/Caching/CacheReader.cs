@@ -34,6 +34,7 @@ internal static class CacheReader
             MaxVariants = cache.Int("MaxVariants") ?? defaults.MaxVariants,
             MinUses = cache.Int("MinUses") ?? defaults.MinUses,
             IgnoreLanguageOrder = cache.Bool("IgnoreLanguageOrder") ?? defaults.IgnoreLanguageOrder,
+            CheckAcceptEncoding = cache.Bool("CheckAcceptEncoding") ?? defaults.CheckAcceptEncoding,
             CheckContentType = cache.Bool("CheckContentType") ?? defaults.CheckContentType,
             TagField = cache.Text("TagField") ?? defaults.TagField,
             CacheStatus = cache.Bool("CacheStatus") ?? defaults.CacheStatus,

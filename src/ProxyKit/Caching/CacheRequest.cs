@@ -188,6 +188,10 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
                 return false;
             case FlightResult.Failed when stored is not null && await TryAnswerStaleAsync(stored):
                 return true;
+            case FlightResult.Failed when answer.IsAborted:
+                // As without a cache: the response had begun.
+                Forwarder.Abort(context, context.GetProxyContext()?.Error ?? ProxyError.ResponseBodyDestination);
+                return true;
             case FlightResult.Failed when answer.Exception is { } failure:
                 ExceptionDispatchInfo.Throw(failure);
                 return true;
@@ -218,6 +222,11 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             }
             // What has to be validated at each use may be stored, but answers nobody else: whoever asks may get another answer (RFC 9111 §4, §5.2.2.4).
             if (answer is { Result: FlightResult.Stored or FlightResult.Validated } && MustValidate((answer.Head ?? answer.Updated?.Head)!))
+            {
+                _isAlone = true;
+                return false;
+            }
+            if ((answer.Head ?? answer.Updated?.Head) is { } head && stage.Policy.Fields(context).Refuses(head))
             {
                 _isAlone = true;
                 return false;

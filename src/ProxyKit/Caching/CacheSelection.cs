@@ -18,7 +18,7 @@ internal static class CacheSelection
         for (var i = 0; i < stored.Count; i++)
         {
             var head = stored[i].Head;
-            if (!Matches(head.Vary, request))
+            if (!Matches(head.Vary, request) || request.Refuses(head))
                 continue;
             if (head.RangeStart is null)
                 return stored[i];
@@ -26,7 +26,7 @@ internal static class CacheSelection
         }
         for (var i = 0; i < stored.Count; i++)
         {
-            if (stored[i].Head is { RangeStart: null, Vary.Count: > 0 } head && MatchesByLanguage(head, request))
+            if (stored[i].Head is { RangeStart: null, Vary.Count: > 0 } head && MatchesByLanguage(head, request) && !request.Refuses(head))
                 return stored[i];
         }
         return part;

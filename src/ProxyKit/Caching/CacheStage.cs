@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Http;
+using ProxyKit.Compression;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Caching;
@@ -15,14 +16,16 @@ internal sealed class CacheStage
 
     private readonly RequestDelegate _next;
     private readonly CacheKey _key;
+    private readonly ResponseCompression? _compression;
     private readonly Func<HttpContext, bool>? _bypass;
     private readonly Func<HttpContext, bool>? _noStore;
 
-    public CacheStage(string zone, RequestDelegate next, CacheConfig config, CacheServices services, PathForwarding forwarding, string? coding = null, UpstreamFields? upstream = null)
+    public CacheStage(string zone, RequestDelegate next, CacheConfig config, CacheServices services, PathForwarding forwarding, string? coding = null, UpstreamFields? upstream = null, ResponseCompression? compression = null)
     {
         (Zone, _next, Config, Services, Coding) = (zone, next, config, services, coding);
         Store = services.Store(config.Store);
-        Policy = new(config, upstream);
+        Policy = new(config, upstream, decodes: compression is { Decodes: true });
+        _compression = coding is null ? compression : null;
         Delivery = new(this);
         _key = new(zone, config.Key, forwarding, upstream);
         _bypass = CacheCondition.Compile(config.Bypass);
@@ -45,7 +48,7 @@ internal sealed class CacheStage
     public string? Coding { get; }
 
     /// <summary>Whether the upstream is asked for what is not compressed, whatever the client accepts: a stage above this one compresses.</summary>
-    public bool AsksUncompressed { get; init; }
+    public bool AsksUncompressed => _compression is not null;
 
     public Task InvokeAsync(HttpContext context) => InvokeAsync(context, coded: null);
 
@@ -104,6 +107,15 @@ internal sealed class CacheStage
         var pass = new CachePass(this, refusal, mayUpdate);
         context.Response.OnStarting(static state => ((CachePass, HttpContext))state is var (pass, context) ? pass.StartingAsync(context) : Task.CompletedTask, (pass, context));
         return _next(context);
+    }
+
+    /// <summary>Where the route compresses: says of a response that other clients get it compressed (RFC 9110 §12.5.5), before a 304 loses the fields that tell. <paramref name="length"/>: the body's.</summary>
+    public void AddVary(HttpContext context, long? length)
+    {
+        var response = context.Response;
+        var status = response.StatusCode == StatusCodes.Status304NotModified && response.Headers.ContentType.Count > 0 ? StatusCodes.Status200OK : response.StatusCode;
+        if (_compression is { } compression && compression.IsUsedFor(context.Request) && compression.DependsOnRequest(status, response.Headers, length))
+            ContentFields.Vary(response.Headers);
     }
 
     /// <summary>The rest of the pipeline, for a request of the cache's own.</summary>

@@ -19,13 +19,13 @@ internal sealed class CacheStages
     {
         var forwarding = services.Options.PathForwarding;
         _compression = compression;
-        _plain = new(zone, next, config, services.Caching, forwarding, coding: null, upstream) { AsksUncompressed = compression is not null };
+        _plain = new(zone, next, config, services.Caching, forwarding, coding: null, upstream, compression);
         services.Caching.Zones.Set(zone, _plain);
         if (compression is null)
             return;
         RequestDelegate compress = context => compression.InvokeAsync(context, _plain.InvokeForCodingAsync);
         foreach (var coding in compression.Codings)
-            _coded[coding] = new(zone, compress, config, services.Caching, forwarding, coding, upstream);
+            _coded[coding] = new(zone, compress, config, services.Caching, forwarding, coding, upstream, compression);
     }
 
     public Task InvokeAsync(HttpContext context)

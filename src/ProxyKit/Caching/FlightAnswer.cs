@@ -34,6 +34,9 @@ internal sealed record FlightAnswer(FlightResult Result, CacheResponseFeature Re
     public CachedResponse? Updated { get; init; }
 
     public Exception? Exception { get; init; }
+
+    /// <summary>Whether the response broke off after it had begun, though nothing of it has come yet.</summary>
+    public bool IsAborted { get; init; }
 }
 
 /// <summary>A stored response under a new head.</summary>

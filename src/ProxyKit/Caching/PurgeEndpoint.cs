@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.Forwarding;
 
 namespace ProxyKit.Caching;
 
@@ -16,7 +17,7 @@ internal sealed class PurgeEndpoint(IProxyCache cache)
     public async Task InvokeAsync(HttpContext context)
     {
         // Who authorizes is the app; what has not been authorized is not for strangers.
-        if (context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is null && !IsLocal(context.Connection))
+        if (context.GetEndpoint()?.Metadata.GetMetadata<IAuthorizeData>() is null && !IsLocal(context))
         {
             context.Response.StatusCode = StatusCodes.Status403Forbidden;
             return;
@@ -39,6 +40,16 @@ internal sealed class PurgeEndpoint(IProxyCache cache)
         };
     }
 
-    // A Unix socket has no addresses: whoever may open it is local.
-    private static bool IsLocal(ConnectionInfo connection) => connection.RemoteIpAddress is not { } peer || IPAddress.IsLoopback(peer);
+    // A Unix socket has no addresses: what may open it is local. A balancer on this machine forwards other machines' requests, and says so.
+    private static bool IsLocal(HttpContext context)
+    {
+        if (context.Connection.RemoteIpAddress is { } peer && !IPAddress.IsLoopback(peer))
+            return false;
+        foreach (var (name, _) in context.Request.Headers)
+        {
+            if (name.Length > 0 && (HeaderRules.Describe(name).Rule == HeaderRule.Forwarding || name.Equals("Via", StringComparison.OrdinalIgnoreCase)))
+                return false;
+        }
+        return true;
+    }
 }

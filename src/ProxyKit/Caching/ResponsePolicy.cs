@@ -6,7 +6,7 @@ using ProxyKit.SessionAffinity;
 namespace ProxyKit.Caching;
 
 /// <summary>Whether a response is stored, and how long it is fresh (RFC 9111 §3, §4.2).</summary>
-internal sealed class ResponsePolicy(CacheConfig config, UpstreamFields? upstream = null)
+internal sealed class ResponsePolicy(CacheConfig config, UpstreamFields? upstream = null, bool decodes = false)
 {
     /// <summary>What the upstream is told of itself by who believes <see cref="SurrogateControl"/>.</summary>
     public const string SurrogateCapability = "Surrogate-Capability";
@@ -20,7 +20,7 @@ internal sealed class ResponsePolicy(CacheConfig config, UpstreamFields? upstrea
     public CacheConfig Config => config;
 
     /// <summary>A request's fields, as the upstream is sent them.</summary>
-    public RequestFields Fields(HttpContext context) => new(context, upstream);
+    public RequestFields Fields(HttpContext context) => new(context, upstream, config.CheckAcceptEncoding && !decodes);
 
     /// <summary>
     /// Looks at a response's status and fields. Fields that are for this cache alone (<c>Surrogate-Control</c> where it is believed, the tag field) are taken off <paramref name="response"/>; the

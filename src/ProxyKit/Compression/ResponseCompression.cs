@@ -133,8 +133,11 @@ internal sealed class ResponseCompression
     public IContentEncoder CreateEncoder(IContentCoding coding) => coding.CreateEncoder(_levels[Array.IndexOf(_codings, coding)]);
 
     /// <summary>Whether the client's <c>Accept-Encoding</c> has a say in the response; it does in that to a part (RFC 9110 §15.3.7), too.</summary>
-    public bool DependsOnRequest(int status, IHeaderDictionary headers) =>
-        DependsOnRequest(status, headers.ContentType, headers.ContentEncoding, headers.CacheControl, headers.ContentLength);
+    public bool DependsOnRequest(int status, IHeaderDictionary headers) => DependsOnRequest(status, headers, headers.ContentLength);
+
+    /// <inheritdoc cref="DependsOnRequest(int, IHeaderDictionary)"/>
+    public bool DependsOnRequest(int status, IHeaderDictionary headers, long? length) =>
+        DependsOnRequest(status, headers.ContentType, headers.ContentEncoding, headers.CacheControl, length);
 
     private bool DependsOnRequest(int status, StringValues contentType, StringValues contentEncoding, StringValues cacheControl, long? contentLength) =>
         status is >= 200 and not 204 and not 205 and not 304

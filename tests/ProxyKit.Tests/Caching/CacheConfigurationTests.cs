@@ -17,7 +17,7 @@ public class CacheConfigurationTests
           'Bypass': { 'Headers': [ 'X-Preview' ], 'Cookies': [ 'wordpress_logged_in_*' ], 'QueryParameters': [ 'preview' ], 'Paths': [ '/admin' ] },
           'NoStore': { 'Headers': [ 'X-Bot' ], 'Cookies': [ 'session' ], 'QueryParameters': [ 'q' ], 'Paths': [ '/search' ] },
           'CollapseForwarding': false, 'CollapseTimeout': '00:00:04', 'UncacheableTimeToLive': '00:00:05', 'FinishWithoutClient': false,
-          'MaxEntrySize': 6, 'MaxVariants': 7, 'MinUses': 8, 'IgnoreLanguageOrder': true, 'CheckContentType': false, 'TagField': 'Surrogate-Key', 'CacheStatus': false
+          'MaxEntrySize': 6, 'MaxVariants': 7, 'MinUses': 8, 'IgnoreLanguageOrder': true, 'CheckContentType': false, 'CheckAcceptEncoding': false, 'TagField': 'Surrogate-Key', 'CacheStatus': false
         }
         """;
 
@@ -46,7 +46,7 @@ public class CacheConfigurationTests
         cache.NoStore.Paths.Add("/search");
         (cache.CollapseForwarding, cache.CollapseTimeout, cache.UncacheableTimeToLive, cache.FinishWithoutClient) = (false, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5), false);
         (cache.MaxEntrySize, cache.MaxVariants, cache.MinUses) = (6, 7, 8);
-        (cache.IgnoreLanguageOrder, cache.CheckContentType, cache.TagField, cache.CacheStatus) = (true, false, "Surrogate-Key", false);
+        (cache.IgnoreLanguageOrder, cache.CheckContentType, cache.CheckAcceptEncoding, cache.TagField, cache.CacheStatus) = (true, false, false, "Surrogate-Key", false);
     }
 
     [Fact]

@@ -283,6 +283,111 @@ public class CacheIsolationTests
         Assert.EndsWith(" bob", await GetAsync(app, ("X_User", "bob")));
     }
 
+    [Theory]
+    [InlineData("identity", 2)]
+    [InlineData("br", 2)]
+    [InlineData("gzip;q=0, *", 2)]
+    [InlineData("deflate, gzip;q=0.5", 1)]
+    [InlineData("x-gzip", 1)]
+    [InlineData("*", 1)]
+    [InlineData(null, 1)]
+    public async Task A_stored_coding_that_the_client_refuses_answers_it_not(string? accepted, int requests)
+    {
+        _upstream.Answer = request =>
+        {
+            var response = Response(request);
+            if (_upstream.Requests.Count == 1)
+                response.Content.Headers.ContentEncoding.Add("gzip");
+            return response;
+        };
+        await using var app = await StartAsync();
+        await GetAsync(app, ("Accept-Encoding", "gzip"));
+
+        await GetAsync(app, accepted is null ? [] : [("Accept-Encoding", accepted)]);
+
+        Assert.Equal(requests, _upstream.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_stored_coding_that_the_client_refuses_answers_it_where_that_is_not_checked()
+    {
+        _upstream.Answer = request =>
+        {
+            var response = Response(request);
+            response.Content.Headers.ContentEncoding.Add("gzip");
+            return response;
+        };
+        await using var app = await StartAsync(c => c.CheckAcceptEncoding = false);
+
+        await GetAsync(app, ("Accept-Encoding", "gzip"));
+        await GetAsync(app, ("Accept-Encoding", "identity"));
+
+        Assert.Single(_upstream.Requests);
+    }
+
+    [Theory]
+    [InlineData("X-Forwarded-For", "203.0.113.9", 403)]
+    [InlineData("x_forwarded_for", "203.0.113.9", 403)]
+    [InlineData("X-Forwarded-Proto", "https", 403)]
+    [InlineData("Forwarded", "for=203.0.113.9", 403)]
+    [InlineData("X-Real-IP", "203.0.113.9", 403)]
+    [InlineData("X-Original-For", "203.0.113.9", 403)]
+    [InlineData("Via", "1.1 balancer", 403)]
+    [InlineData("Proxy-Purge", "soft", 200)]
+    public async Task Without_authorization_a_purge_comes_from_this_machine_itself(string name, string value, int status)
+    {
+        foreach (var peer in (IPAddress?[])[IPAddress.Loopback, IPAddress.IPv6Loopback, null])
+        {
+            _upstream.Answer = request => Response(request);
+            await using var app = await ProxyApp.StartAsync(
+                services =>
+                {
+                    services.AddReverseProxy();
+                    var destinations = new ProxyKit.Testing.TestDestinations();
+                    destinations.Map(ProxyApp.Upstream, _upstream.Handle);
+                    services.AddProxyTestDestinations(destinations);
+                },
+                web =>
+                {
+                    web.MapCachePurge("/{**path}");
+                    web.MapProxy("/{**path}", ProxyApp.Upstream).WithCache();
+                });
+            await app.Client.GetStringAsync("/a");
+
+            var answered = await app.GetRawAsync("/a", context =>
+            {
+                context.Request.Method = "PURGE";
+                context.Connection.RemoteIpAddress = peer;
+                context.Request.Headers[name] = value;
+            });
+
+            Assert.Equal(status, answered.Response.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_response_that_breaks_off_at_once_ends_as_without_a_cache(bool isCached)
+    {
+        await using var app = await ProxyApp.StartAsync(
+            _ => new()
+            {
+                Content = new StreamContent(new BrokenStream(12_000)),
+                Headers = { { "Cache-Control", "max-age=60" } },
+            },
+            r =>
+            {
+                if (isCached)
+                    r.WithCache();
+            });
+
+        await Assert.ThrowsAnyAsync<Exception>(() => app.Client.GetStringAsync("/"));
+
+        Assert.Equal(ProxyError.ResponseBodyDestination, (await app.OutcomeAsync()).Error);
+        Assert.DoesNotContain(app.Logs.GetSnapshot(), log => log.Message.Contains("unhandled exception", StringComparison.OrdinalIgnoreCase));
+    }
+
     private static Action<HttpContext> Peer(string name, string value) => context =>
     {
         context.Connection.RemoteIpAddress = IPAddress.Parse("10.0.0.1");
@@ -318,5 +423,22 @@ public class CacheIsolationTests
         foreach (var (name, text) in headers)
             response.Headers.TryAddWithoutValidation(name, text);
         return response;
+    }
+
+    /// <summary>So many bytes at once, then an error.</summary>
+    private sealed class BrokenStream(int length) : MemoryStream
+    {
+        private int _left = length;
+
+        public override bool CanSeek => false;
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_left == 0)
+                throw new IOException("A bad chunk.");
+            var count = Math.Min(buffer.Length, _left);
+            _left -= count;
+            return new(count);
+        }
     }
 }

@@ -192,6 +192,62 @@ public class CompressedCacheTests
         }
     }
 
+    [Theory]
+    [InlineData("identity")]
+    [InlineData("")]
+    [InlineData("gzip;q=0")]
+    public async Task A_client_that_accepts_no_coding_is_told_that_others_get_one(string accepted)
+    {
+        Answer(s_text, "text/html");
+        await using var app = await StartAsync();
+
+        foreach (var range in (bool[])[false, false, true])
+        {
+            using var response = await GetAsync(app, accepted, r => r.Headers.Range = range ? new(0, 9) : null);
+            Assert.Equal(range ? HttpStatusCode.PartialContent : HttpStatusCode.OK, response.StatusCode);
+            Assert.Equal(["Accept-Encoding"], response.Headers.Vary);
+        }
+        using var unchanged = await GetAsync(app, accepted, r => r.Headers.IfNoneMatch.Add(new("\"1\"")));
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+        Assert.Equal(["Accept-Encoding"], unchanged.Headers.Vary);
+        using var head = await GetAsync(app, accepted, r => r.Method = HttpMethod.Head);
+        Assert.Equal(["Accept-Encoding"], head.Headers.Vary);
+        Assert.Single(_upstream.Requests);
+    }
+
+    [Fact]
+    public async Task A_response_that_is_never_compressed_has_no_vary()
+    {
+        Answer(s_text, "image/png");
+        await using var app = await StartAsync();
+
+        foreach (var accepted in (string[])["identity", "gzip", "identity"])
+        {
+            using var response = await GetAsync(app, accepted);
+            Assert.Empty(response.Headers.Vary);
+        }
+    }
+
+    [Fact]
+    public async Task What_cannot_be_stored_has_the_vary_of_what_can()
+    {
+        Answer(s_text, "text/html");
+        var answer = _upstream.Answer;
+        _upstream.Answer = request =>
+        {
+            var response = answer(request);
+            response.Headers.CacheControl = new() { NoStore = true };
+            return response;
+        };
+        await using var app = await StartAsync();
+
+        for (var i = 0; i < 2; i++)
+        {
+            using var response = await GetAsync(app, "identity");
+            Assert.Equal(["Accept-Encoding"], response.Headers.Vary);
+        }
+    }
+
     private Task<ProxyApp> StartAsync() => ProxyApp.StartAsync(_upstream, r => r.WithCache().WithCompression());
 
     private void Answer(string body, string type, string tag = "\"1\"") => _upstream.Answer = _ =>
