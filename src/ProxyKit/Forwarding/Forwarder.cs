@@ -128,6 +128,8 @@ internal sealed class Forwarder
     /// <summary>Takes the destination, and makes the request's body and trace context ready for it.</summary>
     public void Begin(Attempt attempt, Destination destination, HttpContext context, ProxyContext proxy, ReplayBuffer? replay)
     {
+        if (attempt.Request.WebDav.Count > 0)
+            WebDavAddresses.Address(attempt.Request, destination);
         attempt.Begin(destination, proxy.Model.Observers.Length > 0 ? _services.Clocks.Time.GetTimestamp() : 0);
         attempt.Activity = _services.Tracing.Start(proxy, destination, attempt.Request);
         attempt.Request.Body = attempt.Body = RequestBody(context, proxy, attempt, replay);
@@ -165,6 +167,9 @@ internal sealed class Forwarder
         }
         attempt.Exception = exception;
         attempt.Failure = Failure.Of(exception, attempt.Phase, attempt.Body, attempt.Clock.Reason, context);
+        // The transport tells only that the request was cut short.
+        if (attempt.Failure.Error == ProxyError.RequestBodyClient && attempt.Body?.ClientError is { } cause)
+            attempt.Exception = cause;
         if (proxy.Model.Observers.Length > 0 && attempt.Destination is not null)
             Observe(attempt, proxy, _services.Clocks.Time.GetTimestamp());
     }

@@ -29,6 +29,9 @@ internal sealed class PreparedRequest
     /// <summary>The parameters of a FastCGI request, each name once; none otherwise.</summary>
     public List<KeyValuePair<string, string>> Cgi { get; } = [];
 
+    /// <summary>Fields of WebDAV that name the upstream's own URLs, completed when a destination is chosen.</summary>
+    public List<KeyValuePair<string, string>> WebDav { get; } = [];
+
     /// <summary>The protocol that the client asks to switch to, if the route lets it.</summary>
     public string? Upgrade;
 
@@ -52,6 +55,7 @@ internal sealed class PreparedRequest
         (Upgrade, IsGrpc, PeerIsTrusted) = (other.Upgrade, other.IsGrpc, other.PeerIsTrusted);
         DefaultHost = other.DefaultHost;
         Cgi.AddRange(other.Cgi);
+        WebDav.AddRange(other.WebDav);
         foreach (ref readonly var field in other.Headers.Fields)
             Headers.Add(field.Name, field.Value, field.Rule);
     }
@@ -63,6 +67,7 @@ internal sealed class PreparedRequest
         Host = null;
         Upgrade = null;
         Cgi.Clear();
+        WebDav.Clear();
         DefaultHost = null;
         IsGrpc = false;
         Encoding = null;

@@ -43,7 +43,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         }
         foreach (var transform in transforms.Request)
             transform.Apply(context, prepared);
-        if (prepared.Rejection is { } unfit)
+        if ((prepared.Rejection ?? WebDavAddresses.Prepare(context, prepared, transforms)) is { } unfit)
             return unfit;
         // The client's own target was checked; what a middleware or a transform made of it goes onto the wire as it is.
         if (prepared.Path.AsSpan().ContainsAnyExceptInRange('!', '~') || prepared.Query.AsSpan().ContainsAnyExceptInRange('!', '~')
