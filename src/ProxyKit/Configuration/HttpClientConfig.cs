@@ -32,10 +32,10 @@ public sealed record HttpClientConfig
     /// <summary>Largest response header block in KB; more is 502. Default: 64.</summary>
     public int MaxResponseHeadersLength { get; init; } = 64;
 
-    /// <summary>Encoding of request header values, e.g. <c>utf-8</c>. Default: latin-1, which passes every byte.</summary>
+    /// <summary>Encoding of request header values that transforms and the app's middleware set, e.g. <c>utf-8</c>. Default: latin-1. What clients send passes byte for byte.</summary>
     public string? RequestHeaderEncoding { get; init; }
 
-    /// <summary>Encoding of response header values, e.g. <c>utf-8</c>. Default: latin-1, which passes every byte.</summary>
+    /// <summary>Encoding of response header values that transforms set, e.g. <c>utf-8</c>. Default: latin-1. What upstreams send passes byte for byte.</summary>
     public string? ResponseHeaderEncoding { get; init; }
 
     /// <summary>A forward proxy through which destinations are reached. Default: none; the environment's <c>HTTP_PROXY</c> is not used.</summary>

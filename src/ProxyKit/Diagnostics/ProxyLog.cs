@@ -1,15 +1,18 @@
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.Diagnostics;
 
 /// <summary>The log messages of the request path. Event ids are stable; docs/observability.md lists them.</summary>
-internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate dataRate)
+internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate dataRate, TimeProvider time)
 {
     public const string Category = "ProxyKit";
 
     private readonly ILogger _logger = loggers.CreateLogger(Category);
+    private readonly ConcurrentDictionary<(string RouteId, ProxyError Error), Throttle> _unavailable = new();
 
     public void Rejected(Rejection rejection, ProxyContext proxy, HttpContext context)
     {
@@ -28,6 +31,12 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate da
                 ClientAborted(proxy.Route.RouteId, proxy.Destination?.Name);
             return;
         }
+        if (exception is BadHttpRequestException { StatusCode: StatusCodes.Status413PayloadTooLarge } && exception.GetType() != typeof(BadHttpRequestException) // the server's, not ours
+            && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } limit)
+        {
+            RequestBodyTooLarge(proxy.Route.RouteId, limit, context.Request.ContentLength);
+            return;
+        }
         if (proxy.Error is ProxyError.RequestBodyClient or ProxyError.RequestRejected)
         {
             RequestFailedByClient(proxy.Route.RouteId, proxy.Error, Innermost(exception));
@@ -37,12 +46,17 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate da
             return; // the queue has said so, once for many
         if (!_logger.IsEnabled(LogLevel.Warning))
             return;
+        var count = 1;
+        // While a cluster is down or full, each request fails alike.
+        if (proxy.Error is ProxyError.NoAvailableDestinations or ProxyError.Overloaded or ProxyError.BufferFull
+            && !_unavailable.GetOrAdd((proxy.Route.RouteId, proxy.Error), static _ => new()).TryPass(time, out count))
+            return;
         // The network's failures say all in one line, and there can be thousands; a stack trace helps where the user's own code has failed.
         var trace = proxy.Error is ProxyError.RequestCreation or ProxyError.ResponseCreation || _logger.IsEnabled(LogLevel.Debug) ? exception : null;
         if (proxy.FailureClass == FailureClass.ResponseStarted)
             ResponseAborted(proxy.Route.RouteId, proxy.Destination?.Name, proxy.Error, Cause(proxy, exception), trace);
         else
-            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name ?? "none", proxy.Error, Cause(proxy, exception), trace);
+            RequestFailed(proxy.Route.RouteId, proxy.Cluster.ClusterId, proxy.Destination?.Name ?? "none", proxy.Error, count == 1 ? Cause(proxy, exception) : $"{Cause(proxy, exception)} ({count} requests since the last such line)", trace);
     }
 
     public void Upgraded(string protocol, ProxyContext proxy) => ConnectionUpgraded(proxy.Route.RouteId, proxy.Destination?.Name, protocol);
@@ -76,7 +90,10 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate da
     [LoggerMessage(6, LogLevel.Warning, "Route {RouteId}: a response transform failed on an answer of the proxy's own", EventName = "ErrorTransformFailed")]
     public partial void ErrorTransformFailed(string routeId, Exception exception);
 
-    [LoggerMessage(8, LogLevel.Warning, "Route {RouteId}: OnResponse has set Content-Length or Transfer-Encoding, which follow from the body; the change is ignored. To write another body, set SuppressResponseBody.", EventName = "LengthRefused")]
+    [LoggerMessage(15, LogLevel.Information, "Route {RouteId}: 413, the request's body ({Length} bytes, if announced) is larger than MaxRequestBodySize, which is {Limit} bytes. To accept it, set MaxRequestBodySize on the route, or KestrelServerOptions.Limits.MaxRequestBodySize.", EventName = "RequestBodyTooLarge")]
+    private partial void RequestBodyTooLarge(string routeId, long limit, long? length);
+
+    [LoggerMessage(14, LogLevel.Warning, "Route {RouteId}: OnResponse has set Content-Length or Transfer-Encoding, which follow from the body; the change is ignored. To write another body, set SuppressResponseBody.", EventName = "LengthRefused")]
     public partial void LengthRefused(string? routeId);
 
     [LoggerMessage(7, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]

@@ -20,7 +20,7 @@ internal sealed class ForwarderServices(
 
     public TrustedPeers TrustedPeers { get; } = new(options.Value.TrustedProxies);
 
-    public ProxyLog Log { get; } = new(loggers, dataRate);
+    public ProxyLog Log { get; } = new(loggers, dataRate, clocks.Time);
 
     public ClientDataRate DataRate { get; } = dataRate;
 

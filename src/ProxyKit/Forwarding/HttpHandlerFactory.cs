@@ -36,6 +36,13 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
 
     public virtual HttpMessageInvoker Create(ClusterConfig cluster)
     {
+        // HTTP/2 connections are closed by the idle timeout alone.
+        var unkept = cluster with { HttpClient = cluster.HttpClient with { PooledConnectionLifetime = TimeSpan.Zero, PooledConnectionIdleTimeout = TimeSpan.FromSeconds(1) } };
+        return new(new TlsHostLimit(CreateHandler(cluster), () => CreateHandler(unkept), cluster.HttpClient.PooledConnectionIdleTimeout, time));
+    }
+
+    private SocketsHttpHandler CreateHandler(ClusterConfig cluster)
+    {
         var config = cluster.HttpClient;
         var handler = new SocketsHttpHandler
         {
@@ -63,7 +70,7 @@ internal class HttpHandlerFactory(IEnumerable<HttpHandlerHook> hooks, TimeProvid
         handler.ConnectCallback = ConnectAsync;
         foreach (var hook in hooks)
             hook.Configure(cluster, handler);
-        return new HttpMessageInvoker(handler);
+        return handler;
     }
 
     /// <summary>Whether the cluster speaks FastCGI; validation has seen that all its destinations do, or none.</summary>

@@ -37,6 +37,37 @@ public class UpstreamTlsTests
     }
 
     [Fact]
+    public async Task Hosts_that_clients_make_up_leave_a_bounded_number_of_connections()
+    {
+        var open = 0;
+        await using var upstream = await KestrelApp.StartAsync(
+            app => app.Run(context => context.Response.WriteAsync("ok")),
+            listen: listen =>
+            {
+                listen.Use(next => async connection =>
+                {
+                    Interlocked.Increment(ref open);
+                    await next(connection);
+                    Interlocked.Decrement(ref open);
+                });
+                listen.UseHttps(Certificates.Loopback);
+            });
+        await using var proxy = await KestrelApp.StartProxyAsync(
+            upstream.Url.Replace("http:", "https:", StringComparison.Ordinal),
+            route => route.WithHttpClient(h => h.DangerousAcceptAnyServerCertificate = true).WithTransforms(t => t.UseOriginalHost(true)));
+        using var client = new HttpClient();
+
+        for (var i = 0; i < 150; i++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, proxy.Url) { Headers = { Host = $"host-{i}.example" } };
+            using var response = await client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        }
+
+        await Peers.EventuallyAsync(() => Volatile.Read(ref open) <= 100);
+    }
+
+    [Fact]
     public async Task A_configured_authority_is_trusted()
     {
         await using var upstream = await StartAsync();

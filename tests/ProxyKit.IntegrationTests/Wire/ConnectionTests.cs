@@ -8,6 +8,47 @@ namespace ProxyKit.IntegrationTests.Wire;
 public class ConnectionTests : WireTests
 {
     [Fact]
+    public async Task Connections_that_the_upstream_resets_leave_no_unobserved_exception()
+    {
+        var unobserved = new System.Collections.Concurrent.ConcurrentQueue<Exception>();
+        void Note(object? sender, UnobservedTaskExceptionEventArgs e)
+        {
+            if (e.Exception.ToString().Contains("ProxyKit.Forwarding", StringComparison.Ordinal))
+                unobserved.Enqueue(e.Exception);
+        }
+        TaskScheduler.UnobservedTaskException += Note;
+        try
+        {
+            await using var wire = await StartAsync(new RawUpstream(async connection =>
+            {
+                await connection.ReadHeadAsync();
+                await connection.SendAsync(WireProxy.Ok);
+                connection.Reset();
+            }));
+            await Parallel.ForEachAsync(Enumerable.Range(0, 400), new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (i, _) =>
+            {
+                using var client = await wire.ConnectAsync();
+                await client.SendAsync(i % 2 == 0
+                    ? "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+                    : "POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\nabc");
+                if (i % 3 != 0)
+                    await client.ReadToEndAsync();
+            });
+        }
+        finally
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+            TaskScheduler.UnobservedTaskException -= Note;
+        }
+
+        Assert.Empty(unobserved);
+    }
+
+    [Fact]
     public async Task Upstream_connections_are_used_again()
     {
         await using var wire = await StartAsync();

@@ -8,6 +8,20 @@ namespace ProxyKit.IntegrationTests.Wire;
 public class RequestBodyTests : WireTests
 {
     [Theory]
+    [InlineData("Content-Length: 100\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n64\r\n")]
+    public async Task A_body_that_is_too_large_is_logged_with_the_setting_and_its_value(string framing)
+    {
+        await using var wire = await StartAsync(new RawUpstream(WireProxy.Ok), route: r => r.ConfigureRoute(route => route with { MaxRequestBodySize = 10 }));
+
+        var response = await wire.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\n{framing}{new string('a', 100)}\r\n0\r\n\r\n");
+
+        Assert.Equal(413, Raw.Status(response));
+        var line = Assert.Single(wire.Proxy.Logs.GetSnapshot(), r => r.Id.Name == "RequestBodyTooLarge");
+        Assert.Contains("MaxRequestBodySize, which is 10 bytes", line.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("GET")]
     [InlineData("HEAD")]
     [InlineData("DELETE")]

@@ -292,6 +292,22 @@ public class ErrorTests
             route?.Invoke(builder);
         });
 
+    [Fact]
+    public async Task Requests_without_a_destination_are_logged_once_in_ten_seconds_with_their_number()
+    {
+        await using var app = await ProxyApp.StartAsync(new Recorder());
+        var cluster = app.Services.GetRequiredService<ProxyConfigMonitor>().Clusters[0].ClusterId;
+        app.Services.GetRequiredService<IProxyControl>().SetMode(cluster, ProxyApp.Upstream, DestinationMode.Maintenance);
+
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await app.Client.GetAsync("/")).StatusCode);
+        Assert.Single(app.Logs.GetSnapshot(), r => r.Id.Name == "RequestFailed");
+        app.Time.Advance(TimeSpan.FromSeconds(11));
+        await app.Client.GetAsync("/");
+
+        Assert.Contains("(5 requests since the last such line)", app.Logs.GetSnapshot().Last(r => r.Id.Name == "RequestFailed").Message, StringComparison.Ordinal);
+    }
+
     private static IEnumerable<Microsoft.Extensions.Logging.Testing.FakeLogRecord> ProxyLines(ProxyApp app) =>
         app.Logs.GetSnapshot().Where(line => line.Category == "ProxyKit" && line.Id.Name != "ConfigurationLoaded");
 

@@ -80,6 +80,8 @@ internal sealed class Http1Connection : IDisposable
             _readAhead = _socket.ReceiveAsync(_receive.AsMemory(), SocketFlags.None);
 #pragma warning restore CA2012
             _isReadingAhead = true;
+            if (_readAhead.IsFaulted)
+                _readAhead.GetAwaiter().GetResult(); // reset already: nothing will await it
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {

@@ -123,8 +123,15 @@ internal sealed class Http1Exchange : UpstreamResponse
     // The client waits for the upstream's word, or for a while where the upstream does not know the expectation (RFC 9110 §10.1.1).
     private async Task<bool> SendBodyWhenToldAsync(Http1Connection connection, Task told, CancellationToken cancellationToken)
     {
-        await connection.FlushAsync();
-        await connection.Pool.WaitAsync(told, s_continueTimeout, cancellationToken);
+        try
+        {
+            await connection.FlushAsync();
+            await connection.Pool.WaitAsync(told, s_continueTimeout, cancellationToken);
+        }
+        catch (Exception)
+        {
+            return false; // reading the response fails as well, and tells why
+        }
         Task<bool> sending;
         lock (_continue!)
         {
