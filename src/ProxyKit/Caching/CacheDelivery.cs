@@ -75,6 +75,7 @@ internal sealed class CacheDelivery(CacheStage stage)
             : new DeliveryPlan(0, HttpMethods.IsHead(context.Request.Method) ? 0 : long.MaxValue, null);
         if (plan.Length == 0)
             return;
+        var isWritten = false;
         try
         {
             if (!context.Response.HasStarted)
@@ -84,9 +85,14 @@ internal sealed class CacheDelivery(CacheStage stage)
                 await plan.Parts.WriteAsync(target, reader.CopyToAsync, context.RequestAborted);
             else
                 await reader.CopyToAsync(target, plan.Offset, plan.Length, context.RequestAborted);
+            isWritten = plan.Length != long.MaxValue;
             // Who has all of it, and asks again, finds it stored. Who wanted a part need not wait for the rest.
             if (plan.Length == long.MaxValue || plan.Offset + plan.Length == announced)
                 await reader.EndAsync(context.RequestAborted);
+        }
+        catch (OperationCanceledException) when (isWritten)
+        {
+            return; // the client has closed, with everything that it asked for
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
         {

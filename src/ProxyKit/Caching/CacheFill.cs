@@ -231,7 +231,7 @@ internal sealed class CacheFill
                     foreach (var segment in wanted)
                         target.Write(segment.Span);
                     var flush = await target.FlushAsync(cancellationToken);
-                    if (flush.IsCompleted || flush.IsCanceled)
+                    if (count > 0 && (flush.IsCompleted || flush.IsCanceled))
                         throw new OperationCanceledException("The client has gone.");
                 }
                 source.AdvanceTo(bytes.End);

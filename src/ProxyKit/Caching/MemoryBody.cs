@@ -117,7 +117,7 @@ internal sealed class MemoryBody(MemoryCacheStore store, long? announced) : Cach
             unflushed += piece.Length;
             if (count == 0 && unflushed <= LargestSmall)
             {
-                ThrowIfEnded(await target.WriteAsync(piece, cancellationToken), cancellationToken);
+                await target.WriteAsync(piece, cancellationToken);
                 return;
             }
             // In one piece: Kestrel would take many blocks of its own for it, and ask for each.
@@ -126,7 +126,9 @@ internal sealed class MemoryBody(MemoryCacheStore store, long? announced) : Cach
             if (count > 0 && unflushed < FlushEach)
                 continue;
             unflushed = 0;
-            ThrowIfEnded(await target.FlushAsync(cancellationToken), cancellationToken);
+            var flushed = await target.FlushAsync(cancellationToken);
+            if (count > 0)
+                ThrowIfEnded(flushed, cancellationToken); // a client that has the last piece may close
         }
     }
 

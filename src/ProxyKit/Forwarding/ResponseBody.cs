@@ -61,7 +61,7 @@ internal static class ResponseBody
             remaining -= read;
             clock.Touch();
             writer.Advance(read);
-            await FlushAsync(writer, proxy, clock);
+            await FlushAsync(writer, proxy, clock, isLast: remaining == 0);
         }
     }
 
@@ -154,7 +154,7 @@ internal static class ResponseBody
         }
     }
 
-    private static async ValueTask FlushAsync(PipeWriter writer, ProxyContext proxy, ExchangeClock clock)
+    private static async ValueTask FlushAsync(PipeWriter writer, ProxyContext proxy, ExchangeClock clock, bool isLast = false)
     {
         var token = clock.Token;
         try
@@ -165,7 +165,8 @@ internal static class ResponseBody
                 : await proxy.WaitAsync(flush);
             if (result.IsCanceled)
                 throw new OperationCanceledException(token);
-            if (result.IsCompleted)
+            // A client that has everything has not left early, though its connection is closed.
+            if (result.IsCompleted && !isLast)
                 throw new ResponseBodyException(ProxyError.ClientAborted, new IOException("The client's connection is closed."));
         }
         catch (Exception e) when (e is not (OperationCanceledException or ResponseBodyException))

@@ -40,7 +40,9 @@ internal static class DiskBlocks
                 var piece = buffer.AsMemory(start, (int)Math.Min(count, length - start));
                 offset += piece.Length;
                 count -= piece.Length;
-                ThrowIfEnded(await target.WriteAsync(piece, cancellationToken), cancellationToken);
+                var written = await target.WriteAsync(piece, cancellationToken);
+                if (count > 0)
+                    ThrowIfEnded(written, cancellationToken);
             }
         }
         finally
