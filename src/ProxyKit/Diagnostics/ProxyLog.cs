@@ -99,7 +99,7 @@ internal sealed partial class ProxyLog(ILoggerFactory loggers, ClientDataRate da
     [LoggerMessage(7, LogLevel.Information, "Route {RouteId}: the client's request could not be read to its end: {Error}: {Cause}", EventName = "RequestFailedByClient")]
     private partial void RequestFailedByClient(string routeId, ProxyError error, string? cause);
 
-    [LoggerMessage(8, LogLevel.Information, "Route {RouteId}: the client's connection was closed because the client read the response from {Destination} at less than {Rate} bytes per second (Kestrel's MinResponseDataRate)", EventName = "ClientTooSlow")]
+    [LoggerMessage(9, LogLevel.Information, "Route {RouteId}: the client's connection was closed because the client read the response from {Destination} at less than {Rate} bytes per second (Kestrel's MinResponseDataRate)", EventName = "ClientTooSlow")]
     private partial void ClientTooSlow(string routeId, string? destination, double rate);
 
     [LoggerMessage(10, LogLevel.Information, "Configuration loaded: {RouteCount} routes, {ClusterCount} clusters", EventName = "ConfigurationLoaded")]

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.Primitives;
 using ProxyKit.Configuration;
 using ProxyKit.Forwarding;
 
@@ -12,11 +13,12 @@ namespace ProxyKit.FastCgi;
 internal sealed class CgiHeadParser
 {
     public const int MaxLength = 64 * 1024;
-    public const int MaxFields = 200;
+    public const int MaxFields = Forwarding.Http1.Http1Response.MaxFields;
 
     private HeaderField[] _previous = new HeaderField[16];
     private int _fields;
     private bool _hasStatus, _hasLocation;
+    private StringValues _connection;
 
     public int StatusCode { get; private set; } = 200;
 
@@ -35,13 +37,20 @@ internal sealed class CgiHeadParser
     /// <summary>Makes ready for another header section.</summary>
     public void Reset()
     {
+        BeginSection();
+        Length = 0;
+    }
+
+    /// <summary>Makes ready for the header section that follows an interim one.</summary>
+    public void BeginSection()
+    {
         // The fields of the last one serve as a guess at those of the next.
         var fields = Headers.Fields;
         if (fields.Length > _previous.Length)
             _previous = new HeaderField[fields.Length];
         fields.CopyTo(_previous);
         Headers.Clear();
-        (_fields, _hasStatus, _hasLocation, Length, ContentLength) = (0, false, false, 0, null);
+        (_fields, _hasStatus, _hasLocation, _connection, ContentLength) = (0, false, false, default, null);
         (StatusCode, ReasonPhrase) = (200, null);
     }
 
@@ -70,12 +79,17 @@ internal sealed class CgiHeadParser
 
     private void End()
     {
-        if (_fields == 0)
-            throw FastCgiFailure.Invalid("an empty header section");
         if (!_hasStatus && _hasLocation)
             StatusCode = 302; // RFC 3875 §6.2.3, as nginx does
         if (StatusCode == 204)
             Headers.Remove("Content-Length"); // RFC 9110 §8.6
+        if (_connection.Count == 0 || HeaderRules.Nominated(_connection) is not { } nominated)
+            return;
+        foreach (var name in nominated)
+        {
+            while (Headers.Get(name).Count > 0)
+                Headers.Remove(name);
+        }
     }
 
     private void ParseField(ReadOnlySpan<byte> line)
@@ -117,6 +131,9 @@ internal sealed class CgiHeadParser
             case 14 when name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase):
                 ParseContentLength(name, value, rule);
                 return;
+            case 10 when name.Equals("Connection", StringComparison.OrdinalIgnoreCase):
+                _connection = StringValues.Concat(_connection, value);
+                return;
             case 8 when name.Equals("Location", StringComparison.OrdinalIgnoreCase):
                 _hasLocation = true;
                 break;
@@ -132,8 +149,8 @@ internal sealed class CgiHeadParser
         if (value.Length < 3 || !char.IsAsciiDigit(value[0]) || !char.IsAsciiDigit(value[1]) || !char.IsAsciiDigit(value[2]) || (value.Length > 3 && value[3] is not (' ' or '\t')))
             throw FastCgiFailure.Invalid($"the status '{value}'");
         var status = (value[0] - '0') * 100 + (value[1] - '0') * 10 + value[2] - '0';
-        // Interim responses are the server's business, and 101 would be a switch that nobody asked for.
-        if (status is < 200 or > 599)
+        // A 101 would switch protocols without a request to.
+        if (status is < 100 or 101 or > 599)
             throw FastCgiFailure.Invalid($"the status '{value}'");
         if (_hasStatus && status != StatusCode)
             throw FastCgiFailure.Invalid("two statuses that differ");

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
 using ProxyKit.Forwarding;
 
 namespace ProxyKit.FastCgi;
@@ -30,18 +31,15 @@ internal sealed partial class FastCgiExchange
                     var read = await Connection.ReceiveAsync(memory, cancellationToken);
                     Received(read);
                     var output = read == 0 ? EndOfConnection() : TakeBody(Take(memory.Span[..read]));
-                    ThrowIfTooLong();
                     if (output > 0)
                         return output;
                 }
                 else
                 {
                     _start = _end = 0;
-                    if ((Filled(await FillAsync(cancellationToken)) ? TakeBody(_end) : EndOfConnection()) == 0)
-                        _start = _end = 0;
+                    _end = Filled(await FillAsync(cancellationToken)) ? TakeBody(_end) : EndOfConnection();
                 }
             }
-            ThrowIfTooLong();
             if (_start < _end)
                 return CopyBuffered(memory.Span);
             if (_received < _announced)
@@ -66,6 +64,7 @@ internal sealed partial class FastCgiExchange
         if (!_hasNoBody)
             _announced = head.ContentLength;
         var body = TakeBody(_end - _start);
+        _end = _start + body;
         if (_isEnded && !_hasNoBody && (_announced is null || _received == _announced))
             _length = body;
         if (body == 0)
@@ -81,17 +80,20 @@ internal sealed partial class FastCgiExchange
             Release(isReusable: false);
             return 0;
         }
+        if (_announced is { } announced && output > announced - _received)
+        {
+            // Blank lines behind "?>", often. The response ends where it says, as nginx has it.
+            BodyCut(_settings.Logger, _settings.Destination, _request.Script, announced);
+            output = (int)(announced - _received);
+            _received = announced;
+            _isEnded = true;
+            Release(isReusable: false);
+            return output;
+        }
         _received += output;
         if (_isEnded)
             Release(isReusable: _announced is null || _received == _announced);
         return output;
-    }
-
-    // More than was announced is somebody's mistake, and none of what it came with is passed on.
-    private void ThrowIfTooLong()
-    {
-        if (_received > _announced)
-            throw new HttpIOException(HttpRequestError.InvalidResponse, $"The FastCGI application's answer is longer than its Content-Length of {_announced} bytes.");
     }
 
     // Without END_REQUEST nothing but the length tells a whole answer from a half.
@@ -111,4 +113,7 @@ internal sealed partial class FastCgiExchange
         Consume(length);
         return length;
     }
+
+    [LoggerMessage(132, LogLevel.Warning, "FastCGI {Destination}, {Script}: the response body is longer than its Content-Length of {Length} bytes and was cut; correct the length that the script sends", EventName = "FastCgiBodyCut")]
+    private static partial void BodyCut(ILogger logger, string destination, string script, long length);
 }

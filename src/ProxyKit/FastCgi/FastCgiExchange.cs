@@ -13,6 +13,9 @@ internal sealed partial class FastCgiExchange : UpstreamResponse
 {
     private const int ReceiveSize = 16 * 1024;
 
+    // Of record headers, padding, standard error and records that are ignored; and beside so much for each byte of output.
+    private const long MaxOverhead = 16 * 1024 * 1024, MaxOverheadPerByte = 64;
+
     private static readonly ObjectPool<CgiHeadParser> s_heads = new DefaultObjectPool<CgiHeadParser>(new HeadPolicy(), maximumRetained: 256);
     private static readonly HeaderList s_noTrailers = new();
 
@@ -28,7 +31,7 @@ internal sealed partial class FastCgiExchange : UpstreamResponse
     private byte[] _filling = [];                // the buffer that is being received into
     private int _start, _end;                    // what the buffer holds of the script's output
     private StandardErrorLog? _errors;
-    private long _output;
+    private long _output, _overhead;
     private long? _errorAt;                      // how much output there was before the first word on standard error
     private bool _hasReceived, _isEnded, _isClean, _isTimedOut, _isFilling;
 
@@ -83,8 +86,18 @@ internal sealed partial class FastCgiExchange : UpstreamResponse
     private bool TryParseHead()
     {
         var head = Head;
-        if (!head.TryParse(_buffer.AsSpan(0, _end)))
-            return _isEnded ? throw FastCgiFailure.Invalid("no complete header section") : false;
+        var began = head.Length;
+        while (true)
+        {
+            if (!head.TryParse(_buffer.AsSpan(0, _end)))
+                return _isEnded ? throw FastCgiFailure.Invalid("no complete header section") : false;
+            if (head.StatusCode >= 200)
+                break;
+            if (head.StatusCode != 100) // the server sends its own
+                _request.Relay(head.StatusCode, head.ReasonPhrase, head.Headers, head.Length - began);
+            head.BeginSection();
+            began = head.Length;
+        }
         if (_settings.Config.FailOnStandardError && _errorAt < head.Length)
             throw FastCgiFailure.Invalid("something on standard error before it");
         BeginBody(head);
@@ -137,6 +150,9 @@ internal sealed partial class FastCgiExchange : UpstreamResponse
             switch (part)
             {
                 case FastCgiPart.None:
+                    _overhead += received.Length - output;
+                    if (_overhead > MaxOverhead + MaxOverheadPerByte * _output)
+                        throw FastCgiFailure.Invalid($"{_overhead} bytes of records without output");
                     return output;
                 case FastCgiPart.Output:
                     content.CopyTo(received[output..]);

@@ -130,8 +130,8 @@ public sealed class FastCgiHandler : HttpMessageHandler
 
     /// <summary>The same without messages.</summary>
     /// <exception cref="UpstreamException">There is no answer.</exception>
-    internal ValueTask<UpstreamResponse?> ForwardAsync(PreparedRequest request, Destination destination, CancellationToken cancellationToken) =>
-        FastCgiExchange.SendAsync(new ForwardedRequest(request, destination), _settings!, cancellationToken);
+    internal ValueTask<UpstreamResponse?> ForwardAsync(PreparedRequest request, Destination destination, InterimRelay interim, CancellationToken cancellationToken) =>
+        FastCgiExchange.SendAsync(new ForwardedRequest(request, destination, interim), _settings!, cancellationToken);
 
     /// <inheritdoc/>
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

@@ -22,8 +22,8 @@ internal sealed class FastCgiPools(ClusterConfig cluster, Func<string, Destinati
     }
 
     /// <summary>Sends a request without messages.</summary>
-    public ValueTask<UpstreamResponse?> SendAsync(PreparedRequest request, Destination destination, CancellationToken cancellationToken) =>
-        For(destination.Target.Authority).ForwardAsync(request, destination, cancellationToken);
+    public ValueTask<UpstreamResponse?> SendAsync(PreparedRequest request, Destination destination, InterimRelay interim, CancellationToken cancellationToken) =>
+        For(destination.Target.Authority).ForwardAsync(request, destination, interim, cancellationToken);
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
         For(request.RequestUri!.Authority).ForwardAsync(request, cancellationToken);

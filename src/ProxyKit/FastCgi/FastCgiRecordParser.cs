@@ -16,6 +16,9 @@ internal enum FastCgiPart
 /// <summary>Takes records apart as they come, however they are cut. It keeps nothing but a header's bytes.</summary>
 internal struct FastCgiRecordParser
 {
+    // Any type whose content is of no interest.
+    private const byte Ignored = 255;
+
     private ulong _collected;   // of a header, or of END_REQUEST's body
     private int _collectedLength;
     private byte _type;         // 0 while a header is awaited
@@ -54,6 +57,8 @@ internal struct FastCgiRecordParser
                 content = input.Slice(consumed, length);
                 consumed += length;
                 _remaining -= length;
+                if (_type == Ignored)
+                    continue;
                 return _type == FastCgiRecord.StandardOutput ? FastCgiPart.Output : FastCgiPart.Error;
             }
             else
@@ -75,22 +80,17 @@ internal struct FastCgiRecordParser
     {
         if (_collected >> 56 != FastCgiRecord.Version)
             throw FastCgiFailure.Invalid($"a record of version {_collected >> 56}");
-        if ((ushort)(_collected >> 32) != FastCgiRecord.RequestId)
-            throw FastCgiFailure.Invalid($"a record of request {(ushort)(_collected >> 32)}");
+        var id = (ushort)(_collected >> 32);
         _type = (byte)(_collected >> 48);
+        // Management records (§3.3), and types of a later version of the protocol.
+        if (id == 0 || _type is not (FastCgiRecord.StandardOutput or FastCgiRecord.StandardError or FastCgiRecord.EndRequest))
+            _type = Ignored;
+        else if (id != FastCgiRecord.RequestId)
+            throw FastCgiFailure.Invalid($"a record of request {id}");
         _remaining = (ushort)(_collected >> 16);
         _padding = (byte)(_collected >> 8);
-        switch (_type)
-        {
-            case FastCgiRecord.StandardOutput or FastCgiRecord.StandardError:
-                break;
-            case FastCgiRecord.EndRequest:
-                if (_remaining != sizeof(ulong))
-                    throw FastCgiFailure.Invalid($"an END_REQUEST of {_remaining} bytes");
-                break;
-            default:
-                throw FastCgiFailure.Invalid($"a record of type {_type}");
-        }
+        if (_type == FastCgiRecord.EndRequest && _remaining != sizeof(ulong))
+            throw FastCgiFailure.Invalid($"an END_REQUEST of {_remaining} bytes");
     }
 
     // Eight bytes, of which some may have come before.

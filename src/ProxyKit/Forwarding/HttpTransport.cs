@@ -23,7 +23,7 @@ internal sealed class HttpTransport(HttpMessageInvoker invoker, Http1.Http1Pools
         && _http != HttpVersion.Version10 && (IsVersionConfigured || !isGrpc);
 
     public ValueTask<UpstreamResponse?> SendDirectlyAsync(PreparedRequest prepared, Destination destination, InterimRelay interim, CancellationToken cancellationToken) =>
-        fastCgi is not null ? fastCgi.SendAsync(prepared, destination, cancellationToken)
+        fastCgi is not null ? fastCgi.SendAsync(prepared, destination, interim, cancellationToken)
         : Http1.Http1Exchange.SendAsync(http1!.For(destination), prepared, destination, interim, cancellationToken);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage message, CancellationToken cancellationToken) =>

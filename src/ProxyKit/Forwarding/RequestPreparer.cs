@@ -31,7 +31,8 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         prepared.PeerIsTrusted = trustedPeers.Contains(context.Connection);
         prepared.Upgrade = RequestedUpgrade(context, route);
 
-        if (CopyHeaders(context, prepared) is { } bad)
+        var isFastCgi = context.GetProxyContext()?.Model.IsFastCgi == true;
+        if (CopyHeaders(context, prepared, isFastCgi) is { } bad)
             return bad;
         if (prepared.IsGrpc || AcceptsTrailers(request))
             prepared.Headers.Add("TE", "trailers");
@@ -41,7 +42,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
             foreach (var name in transforms.StaleForwardingHeaders)
                 prepared.Headers.Remove(name);
         }
-        foreach (var transform in transforms.Request)
+        foreach (var transform in isFastCgi ? transforms.FastCgiRequest : transforms.Request)
             transform.Apply(context, prepared);
         if ((prepared.Rejection ?? WebDavAddresses.Prepare(context, prepared, transforms)) is { } unfit)
             return unfit;
@@ -52,7 +53,7 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
         return null;
     }
 
-    private Rejection? CopyHeaders(HttpContext context, PreparedRequest prepared)
+    private Rejection? CopyHeaders(HttpContext context, PreparedRequest prepared, bool isFastCgi)
     {
         var request = context.Request;
         var headers = prepared.Headers;
@@ -111,7 +112,10 @@ internal sealed class RequestPreparer(RouteConfig route, RouteTransforms transfo
 
         if (via.Count > 0 && _via.IsLoop(via))
             return new(508, "already passed through this proxy (Via)") { Error = ProxyError.LoopDetected };
-        headers.Add("Via", _via.Append(via, request.Protocol));
+        if (!isFastCgi)
+            headers.Add("Via", _via.Append(via, request.Protocol));
+        else if (via.Count > 0)
+            headers.Add("Via", via);
         return null;
     }
 

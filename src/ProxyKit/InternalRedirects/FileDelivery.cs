@@ -67,7 +67,7 @@ internal sealed class FileDelivery(InternalLocations locations, ResponseDelivery
         context.Response.StatusCode = StatusCodes.Status200OK;
         if (context.Features.Get<IHttpResponseFeature>() is { } feature)
             feature.ReasonPhrase = null;
-        var type = context.Response.ContentType ?? (s_types.TryGetContentType(file.Name, out var known) ? known : "application/octet-stream");
+        var type = context.Response.ContentType is { Length: > 0 } sent ? sent : (s_types.TryGetContentType(file.Name, out var known) ? known : "application/octet-stream");
         try
         {
             var result = Result(file, type);

@@ -12,6 +12,16 @@ internal sealed record XForwardedTransform(string HeaderPrefix = "X-Forwarded-")
 {
     public static readonly XForwardedTransform Default = new();
 
+    /// <summary>Removes all of them.</summary>
+    public static readonly XForwardedTransform None = new()
+    {
+        For = ForwardedHeaderAction.Remove,
+        Host = ForwardedHeaderAction.Remove,
+        Proto = ForwardedHeaderAction.Remove,
+        Port = ForwardedHeaderAction.Remove,
+        Prefix = ForwardedHeaderAction.Remove,
+    };
+
     private readonly string _for = HeaderPrefix + "For", _host = HeaderPrefix + "Host", _proto = HeaderPrefix + "Proto",
         _port = HeaderPrefix + "Port", _prefix = HeaderPrefix + "Prefix";
 

@@ -8,6 +8,9 @@ internal sealed class RouteTransforms
 {
     public required RequestTransform[] Request { get; init; }
 
+    /// <summary>Those of a request to a FastCGI application: its parameters name the client, host and scheme, so the forwarding headers are sent only if the route asks for them.</summary>
+    public required RequestTransform[] FastCgiRequest { get; init; }
+
     public required Func<RequestTransformContext, ValueTask>[] RequestDelegates { get; init; }
 
     public required ResponseHeaderTransform[] Response { get; init; }
@@ -62,7 +65,8 @@ internal sealed class RouteTransforms
     {
         var request = transforms.OfType<RequestTransform>().ToList();
         // As in YARP: forwarding headers come first and by default; RFC 7239's takes the place of the X- ones.
-        if (!request.Any(t => t is XForwardedTransform or ForwardedTransform))
+        var isDefault = !request.Any(t => t is XForwardedTransform or ForwardedTransform);
+        if (isDefault)
             request.Insert(0, XForwardedTransform.Default);
         var response = transforms.OfType<ResponseHeaderTransform>().ToList();
 
@@ -86,9 +90,11 @@ internal sealed class RouteTransforms
                 break;
         }
 
+        RequestTransform[] compiled = [.. request.Select(t => t is XForwardedTransform forwarded ? forwarded with { RemovedPrefix = PathString.FromUriComponent(removed ?? "") } : t)];
         return new()
         {
-            Request = [.. request.Select(t => t is XForwardedTransform forwarded ? forwarded with { RemovedPrefix = PathString.FromUriComponent(removed ?? "") } : t)],
+            Request = compiled,
+            FastCgiRequest = isDefault ? [XForwardedTransform.None, .. compiled.Skip(1)] : compiled,
             RequestDelegates = [.. transforms.OfType<RequestDelegateTransform>().Select(t => t.Run)],
             Response = [.. response.Where(t => t.Target == HeaderTarget.Response)],
             Trailers = [.. response.Where(t => t.Target == HeaderTarget.Trailer)],

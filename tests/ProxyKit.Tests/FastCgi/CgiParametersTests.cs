@@ -266,6 +266,27 @@ public sealed class CgiParametersTests : IDisposable
         Assert.DoesNotContain(app.Parameters, p => p.Key.StartsWith("HTTP", StringComparison.Ordinal));
     }
 
+    // REMOTE_ADDR, HTTPS and HTTP_HOST say all of it; with both, applications make links with two ports.
+    [Fact]
+    public async Task A_script_is_sent_forwarding_headers_only_if_the_route_asks_for_them()
+    {
+        await using var app = await CgiApp.StartAsync(_site.Root);
+        await using var asking = await CgiApp.StartAsync(_site.Root, route: r => r.WithTransforms(t => t.UseXForwarded(ForwardedHeaderAction.Set)));
+
+        foreach (var site in new[] { app, asking })
+        {
+            await site.GetAsync("/x.php", context =>
+            {
+                Connect(context, "127.0.0.1", 40000, "127.0.0.1", 5000);
+                context.Request.Headers["X-Forwarded-For"] = "192.0.2.7";
+                context.Request.Headers["X-Forwarded-Proto"] = "https";
+            });
+        }
+
+        Assert.DoesNotContain(app.Requests[^1].Headers, h => h.Key.StartsWith("X-Forwarded", StringComparison.OrdinalIgnoreCase) || h.Key == "Via");
+        Assert.Equal(["127.0.0.1"], asking.Requests[^1].Headers.GetValues("X-Forwarded-For"));
+    }
+
     [Fact]
     public async Task A_transforms_method_and_query_go_to_the_script()
     {

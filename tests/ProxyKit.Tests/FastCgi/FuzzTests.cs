@@ -34,10 +34,13 @@ public class FuzzTests
             var byteByByte = await ExchangeAsync(reply, () => 1);
             var somehow = await ExchangeAsync(reply, () => random.Next(1, 40));
 
+            // What follows a body that has its length is not read, or came with it.
+            var length = output.Length - HeadLength(output);
+            var isCut = new[] { atOnce, byteByByte, somehow }.Any(r => r.IsWhole && r.Body.Length < length);
             foreach (var result in new[] { atOnce, byteByByte, somehow })
             {
-                Assert.True(result.IsWhole == atOnce.IsWhole, $"seed {seed}, case {i}: {Convert.ToHexString(reply)}");
-                if (result.IsWhole)
+                Assert.True(isCut || result.IsWhole == atOnce.IsWhole, $"seed {seed}, case {i}: {Convert.ToHexString(reply)}");
+                if (result.IsWhole && atOnce.IsWhole)
                     Assert.Equal((atOnce.Status, atOnce.Fields, atOnce.Body), (result.Status, result.Fields, result.Body));
                 Assert.Equal(result.Body, output.Substring(HeadLength(output), result.Body.Length));
             }
@@ -118,10 +121,10 @@ public class FuzzTests
         {
             var (version, type, id) = (reply[position], reply[position + 1], BinaryPrimitives.ReadUInt16BigEndian(reply.AsSpan(position + 2)));
             var (length, padding) = (BinaryPrimitives.ReadUInt16BigEndian(reply.AsSpan(position + 4)), reply[position + 6]);
-            if (version != 1 || id != 1 || type is not (6 or 7))
+            if (version != 1 || (id == 1 && type == 3) || (id > 1 && type is 3 or 6 or 7))
                 break;
             var content = reply.AsSpan(position + 8, Math.Min(length, reply.Length - position - 8));
-            if (type == 6)
+            if (id == 1 && type == 6)
                 output.Append(Encoding.Latin1.GetString(content));
             position += 8 + length + padding;
         }

@@ -30,6 +30,18 @@ public sealed class InternalRedirectTests : IDisposable
         Assert.False(response.Headers.Contains("X-Accel-Redirect"));
     }
 
+    // PHP sends an empty one for default_mimetype="".
+    [Fact]
+    public async Task An_empty_Content_Type_is_replaced_by_that_of_the_file()
+    {
+        _site.Answering("X-Accel-Redirect", "/protected/report.pdf", response => response.Content.Headers.TryAddWithoutValidation("Content-Type", ""));
+        await using var app = await _site.StartAsync();
+
+        var response = await app.Client.GetAsync("/");
+
+        Assert.Equal("application/pdf", response.Content.Headers.ContentType!.ToString());
+    }
+
     [Fact]
     public async Task What_the_upstream_says_about_the_file_is_kept_and_what_it_says_about_its_own_body_is_not()
     {

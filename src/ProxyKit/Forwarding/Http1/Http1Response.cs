@@ -12,7 +12,7 @@ namespace ProxyKit.Forwarding.Http1;
 internal sealed partial class Http1Response(Http1Connection connection)
 {
     // Some of the ways of a field to the client cost as much as there are fields of its name already.
-    private const int MaxFields = 2000;
+    public const int MaxFields = 2000;
 
     private HeaderField[] _previous = new HeaderField[16];
     private int _headBytes, _interim;
