@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using ProxyKit.Forwarding;
 using ProxyKit.Forwarding.Http1;
 using ProxyKit.Pipeline;
+using ProxyKit.Transforms;
 
 namespace ProxyKit;
 
@@ -22,7 +23,7 @@ public interface IProxyForwarder
     /// <param name="destination">An address.</param>
     /// <param name="transforms">Made once with <see cref="TransformBuilder.Build"/>, not anew for each request.</param>
     /// <remarks>Errors are answered too. What became of the request: <see cref="ProxyContextExtensions.GetProxyContext"/>.</remarks>
-    /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address.</exception>
+    /// <exception cref="ArgumentException"><paramref name="destination"/> is not an address, or a transform is invalid.</exception>
     /// <exception cref="InvalidOperationException">The response has started, or its status is not 200.</exception>
     Task ForwardAsync(HttpContext context, string destination, ValueList<Transform> transforms);
 }
@@ -58,6 +59,7 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         }
         if (!_forwarders.TryGetValue(transforms, out var forwarder))
         {
+            Check(transforms);
             forwarder = new(new RouteConfig { RouteId = Id, ClusterId = Id, Transforms = transforms }, services);
             if (_forwarders.Count < MaxCached)
                 _forwarders.TryAdd(transforms, forwarder);
@@ -70,6 +72,16 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
     }
 
     public void Dispose() => _http1?.Dispose();
+
+    // Those of routes are checked at start-up.
+    private static void Check(ValueList<Transform> transforms)
+    {
+        var errors = new List<string>();
+        foreach (var transform in transforms)
+            TransformValidator.Validate("Forwarding", transform, new(), errors);
+        if (errors.Count > 0)
+            throw new ArgumentException(string.Join(Environment.NewLine, errors), nameof(transforms));
+    }
 
     private Cluster CreateCluster(string destination, bool isKept)
     {

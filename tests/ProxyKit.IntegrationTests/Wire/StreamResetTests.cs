@@ -42,6 +42,27 @@ public class StreamResetTests
         await AssertBlamedAsync(proxy);
     }
 
+    [Fact]
+    public async Task Resets_during_uploads_eject_the_destination()
+    {
+        await using var bad = ResettingAfter(3, Cancel);
+        await using var worse = ResettingAfter(3, Cancel);
+        await using var proxy = await KestrelApp.StartAsync(
+            app => app.MapProxy("/{**path}", bad.Url, worse.Url).WithUpstream(Protocols.Wire.H2C).WithPassiveHealthChecks(3),
+            services => services.AddReverseProxy());
+        var control = proxy.Services.GetRequiredService<IProxyControl>();
+        var cluster = proxy.Services.GetRequiredService<ProxyConfigMonitor>().Clusters[0].ClusterId;
+
+        for (var i = 0; i < 12; i++)
+        {
+            using var client = await RawClient.ConnectAsync(proxy.Port);
+            await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+            Assert.InRange(Raw.Status(await client.ReadUntilAsync("\r\n\r\n")), 502, 503);
+        }
+
+        Assert.Contains(control.GetDestinations(cluster), d => d.EjectedUntil is not null);
+    }
+
     [Theory]
     [InlineData("reset", "POST", HttpProtocols.Http1)]
     [InlineData("reset", "PUT", HttpProtocols.Http1)]

@@ -121,6 +121,21 @@ public class AddressRewritingTests
     }
 
     [Fact]
+    public async Task Forwarded_names_the_public_address_as_well()
+    {
+        await using var app = await ProxyApp.StartAsync(
+            Recorder.WithHeaders(("Location", "http://upstream.test/x")), route => route.WithTransforms(t => t.UseForwarded()), o => o.TrustedProxies.Add("10.0.0.0/8"));
+
+        var context = await app.GetRawAsync("/", c =>
+        {
+            c.Connection.RemoteIpAddress = System.Net.IPAddress.Parse("10.1.2.3");
+            c.Request.Headers["Forwarded"] = "for=192.0.2.1;proto=https;host=\"public.example:8443\"";
+        });
+
+        Assert.Equal("https://public.example:8443/x", context.Response.Headers.Location);
+    }
+
+    [Fact]
     public async Task A_redirect_from_http_to_https_is_not_undone_where_upstream_and_client_use_one_name() =>
         Assert.Equal("https://localhost/x", await HeaderAsync("Location", "https://localhost/x", route => route.ConfigureCluster("test", c => c with { Destinations = [c.Destinations[0] with { Host = "localhost" }] })));
 

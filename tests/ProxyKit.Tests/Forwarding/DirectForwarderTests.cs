@@ -38,6 +38,19 @@ public class DirectForwarderTests
     }
 
     [Fact]
+    public async Task Transforms_that_are_invalid_are_refused()
+    {
+        var invalid = TransformBuilder.Build(t => t.SetRequestHeader("Content-Length", "1").SetRequestHeader("X-A", "1\r\nX-B: 2"));
+        await using var app = await StartAsync((forwarder, context) => forwarder.ForwardAsync(context, ProxyApp.Upstream, invalid));
+
+        var error = await Assert.ThrowsAsync<ArgumentException>(() => app.Client.GetAsync("/"));
+
+        Assert.Contains("'Content-Length' cannot be set", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'X-A' holds a control character", error.Message, StringComparison.Ordinal);
+        Assert.Empty(_upstream.Requests);
+    }
+
+    [Fact]
     public async Task It_leaves_the_outcome_on_the_context_and_has_written_the_error()
     {
         ProxyContext? outcome = null;
