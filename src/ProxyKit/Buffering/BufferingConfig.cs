@@ -13,6 +13,9 @@ public sealed record BufferingConfig
 /// <summary>Takes the whole body off the client before a destination is chosen. nginx: <c>proxy_request_buffering</c>.</summary>
 public sealed record RequestBufferingConfig
 {
+    /// <summary>The time within which <see cref="MinDataRate"/> holds, if <see cref="MinDataRateGracePeriod"/> is not longer.</summary>
+    internal static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(20);
+
     /// <summary>Whether it is done. Default: where the cluster speaks FastCGI, and not where it speaks HTTP.</summary>
     public bool? Enabled { get; init; }
 
@@ -23,7 +26,7 @@ public sealed record RequestBufferingConfig
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// How fast the client has to send on average once <see cref="MinDataRateGracePeriod"/> is over, in bytes per second, at least 0 (no limit). Slower is 408.
+    /// How fast the client has to send once <see cref="MinDataRateGracePeriod"/> is over, in bytes per second, at least 0 (no limit): on average since the start, and in each 20 seconds. Slower is 408.
     /// Default: 240, as Kestrel's. HAProxy: <c>timeout http-request</c>.
     /// </summary>
     public double MinDataRate { get; init; } = 240;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using ProxyKit.Forwarding;
@@ -96,13 +97,17 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
     private async ValueTask ReadAsync(HttpRequest request, BufferedRequestBody body, ExchangeClock clock)
     {
         var reader = request.BodyReader;
+        // A read that is cancelled by its token leaves Kestrel's reader busy.
+        using var registration = clock.Token.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
+        var pace = new UploadPace(request.ContentLength, services.Clocks.Time);
         while (true)
         {
-            var result = await reader.ReadAsync(clock.Token);
+            var result = await reader.ReadAsync(CancellationToken.None);
             var length = body.Length + result.Buffer.Length;
             clock.Uploaded(length);
             try
             {
+                clock.Token.ThrowIfCancellationRequested();
                 // A middleware may have put another body in the client's place.
                 if (length > request.ContentLength || (result.IsCompleted && length < request.ContentLength))
                     throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
@@ -119,6 +124,8 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
             }
             if (result.IsCompleted)
                 return;
+            if (pace.Wait(length) is { Ticks: > 0 } wait)
+                await Task.Delay(wait, services.Clocks.Time, clock.Token);
         }
     }
 

@@ -68,7 +68,7 @@ internal sealed class DirectForwarder(HttpHandlerFactory handlers, ForwarderServ
         var proxy = new ProxyContext(forwarder.Route, cluster, services.Clocks.Time.GetTimestamp());
         context.Features.Set(proxy);
         services.DataRate.Apply(context);
-        await ResponseEnd.FlushAfter(forwarder.ForwardAsync(context, proxy), context);
+        await ResponseEnd.FlushAfter(forwarder.ForwardAsync(context, proxy), context, proxy);
     }
 
     public void Dispose() => _http1?.Dispose();

@@ -24,6 +24,7 @@ internal sealed class ExchangeClock
     private State _state;
     private RequestBufferingConfig? _upload;
     private long _uploaded;
+    private long _windowStart, _windowBytes; // what had been uploaded when the window began
 
     private static readonly TimeoutConfig s_none = new();
 
@@ -78,7 +79,8 @@ internal sealed class ExchangeClock
         lock (_lock)
         {
             _upload = limits;
-            _uploaded = 0;
+            _uploaded = _windowBytes = 0;
+            _windowStart = startTimestamp;
             _total = total;
             _start = _lastActivity = startTimestamp;
             _state = State.Upload;
@@ -214,13 +216,17 @@ internal sealed class ExchangeClock
         return total <= due ? (total, ProxyError.TotalTimeout) : (due, reason);
     }
 
-    // When it will have been slower on average than it may, if nothing more comes.
+    // When it will have been slower than it may, if nothing more comes: on average, or within a window of time. The average alone would let a client that was fast hold what it has sent for a long time.
     private long TooSlow(RequestBufferingConfig limits)
     {
         if (limits.MinDataRate <= 0)
             return long.MaxValue;
-        var seconds = Math.Max(limits.MinDataRateGracePeriod.TotalSeconds, Volatile.Read(ref _uploaded) / limits.MinDataRate);
-        return _start + (long)Math.Min(seconds * _time.TimestampFrequency, long.MaxValue / 2);
+        var (now, uploaded) = (_time.GetTimestamp(), Volatile.Read(ref _uploaded));
+        var window = TimeSpan.FromSeconds(Math.Max(limits.MinDataRateGracePeriod.TotalSeconds, RequestBufferingConfig.RateWindow.TotalSeconds));
+        if (now >= After(_windowStart, window) && uploaded - _windowBytes >= limits.MinDataRate * window.TotalSeconds)
+            (_windowStart, _windowBytes) = (now, uploaded);
+        var seconds = Math.Max(limits.MinDataRateGracePeriod.TotalSeconds, uploaded / limits.MinDataRate);
+        return Math.Min(After(_windowStart, window), _start + (long)Math.Min(seconds * _time.TimestampFrequency, long.MaxValue / 2));
     }
 
     private long After(long timestamp, TimeSpan span) =>

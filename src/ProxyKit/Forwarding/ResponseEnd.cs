@@ -10,21 +10,23 @@ namespace ProxyKit.Forwarding;
 internal static class ResponseEnd
 {
     /// <summary>Waits until <paramref name="request"/> has written the response, then flushes it.</summary>
-    public static Task FlushAfter(Task request, HttpContext context) =>
-        !request.IsCompletedSuccessfully ? FlushLaterAsync(request, context)
-        : MustFlush(context) ? FlushAsync(context)
+    public static Task FlushAfter(Task request, HttpContext context, ProxyContext proxy) =>
+        !request.IsCompletedSuccessfully ? FlushLaterAsync(request, context, proxy)
+        : MustFlush(context, proxy) ? FlushAsync(context)
         : Task.CompletedTask;
 
-    private static async Task FlushLaterAsync(Task request, HttpContext context)
+    private static async Task FlushLaterAsync(Task request, HttpContext context, ProxyContext proxy)
     {
         await request;
-        if (MustFlush(context))
+        if (MustFlush(context, proxy))
             await FlushAsync(context);
     }
 
-    private static bool MustFlush(HttpContext context)
+    private static bool MustFlush(HttpContext context, ProxyContext proxy)
     {
         var response = context.Response;
+        if (proxy.FailureClass == FailureClass.ResponseStarted)
+            return false; // aborted
         if (!(response.HasStarted && response.ContentLength > 0) && context.Features.Get<IHttpResponseBodyFeature>() is not StreamResponseBodyFeature)
             return false;
         var writer = response.BodyWriter;

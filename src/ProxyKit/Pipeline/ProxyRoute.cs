@@ -91,7 +91,7 @@ internal sealed class ProxyRoute
         if (isFastCgi)
             context.Features.Set<Script>(null); // another route's, when an app has the request run again as another one
         var stages = isFastCgi ? _fastCgiStages : _stages;
-        return ResponseEnd.FlushAfter(stages is null ? _forwarder.ForwardAsync(context, proxy) : stages(context), context);
+        return ResponseEnd.FlushAfter(stages is null ? _forwarder.ForwardAsync(context, proxy) : stages(context), context, proxy);
     }
 
     private async Task InvokeMeasuredAsync(HttpContext context, ProxyContext proxy)

@@ -38,6 +38,27 @@ public class SlowClientTests
         Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 5, 50);
     }
 
+    // The average of the whole upload would let it hold 100,000 bytes for seven minutes.
+    [Fact]
+    public async Task A_client_that_was_fast_is_told_when_it_only_trickles()
+    {
+        await using var app = await ProxyApp.StartAsync(_upstream, route => route.WithRequestBuffering(b => b.MemoryThreshold = 0));
+        using var body = new PipedContent();
+        var sent = app.Client.PostAsync("/", body);
+        await SendAsync(app, body, 100_000);
+        var start = app.Time.GetTimestamp();
+
+        for (var i = 0; !sent.IsCompleted; i++)
+        {
+            if (i % 15 == 14)
+                await SendAsync(app, body, 1, sent);
+            await app.AdvanceUntilAsync(Task.WhenAny(sent, Task.Delay(s_second, app.Time)), s_second);
+        }
+
+        await AssertTooSlowAsync(app, await sent);
+        Assert.InRange(app.Time.GetElapsedTime(start).TotalSeconds, 15, 60);
+    }
+
     [Fact]
     public async Task A_slow_upload_is_no_fault_of_the_upstream_s()
     {
