@@ -6,7 +6,14 @@ namespace Microsoft.AspNetCore.Builder;
 /// <summary>The steps that concern what is done when a destination fails.</summary>
 public static class ProxyResilienceSteps
 {
-    /// <summary>Tries other destinations when one fails: up to two further attempts. See <see cref="RetryConfig"/>.</summary>
+    /// <summary>
+    /// Switches off what a cluster with several destinations does by default when one of them is down: passive health checks, and one further attempt for a request that
+    /// could not be sent. See <see cref="ClusterConfig.Failover"/>.
+    /// </summary>
+    public static TBuilder WithoutFailover<TBuilder>(this TBuilder builder)
+        where TBuilder : IClusterConventionBuilder => builder.Step(nameof(WithoutFailover), static cluster => cluster with { Failover = false });
+
+    /// <summary>Retries failed requests on the other destinations, each of them once and at least two times. See <see cref="RetryConfig"/>.</summary>
     public static TBuilder WithRetries<TBuilder>(this TBuilder builder)
         where TBuilder : IClusterConventionBuilder => builder.WithRetries(static _ => { });
 

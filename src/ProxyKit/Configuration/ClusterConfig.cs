@@ -33,10 +33,17 @@ public sealed record ClusterConfig
     /// <summary>The requests to the destinations.</summary>
     public HttpRequestConfig HttpRequest { get; init; } = new();
 
+    /// <summary>
+    /// Whether the cluster survives destinations that are down without further settings, as nginx does. With more than one destination, passive health checks are on
+    /// (<see cref="PassiveHealthCheckConfig.Enabled"/>), and a request that could not be sent has one further attempt, on another destination; retries, hedging or a
+    /// pipeline in <see cref="Resilience"/> replace that attempt. Default: true.
+    /// </summary>
+    public bool Failover { get; init; } = true;
+
     /// <summary>How it is found out which destinations can be used.</summary>
     public HealthCheckConfig HealthCheck { get; init; } = new();
 
-    /// <summary>What is done when a destination does not answer as it should. Default: nothing; a request has one attempt.</summary>
+    /// <summary>What is done when a destination does not answer as it should. Default: null; a request has one attempt, and a second one as <see cref="Failover"/> says.</summary>
     public ResilienceConfig? Resilience { get; init; }
 
     /// <summary>When a destination that fails is left alone for a while. Default: never.</summary>

@@ -123,6 +123,7 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
             }),
             Limits = cluster.Section("Limits", ConcurrencyLimitsReader.Read),
             LoadBalancingPolicy = cluster.Text("LoadBalancingPolicy") ?? LoadBalancingPolicies.PowerOfTwoChoices,
+            Failover = cluster.Bool("Failover") ?? true,
             Hash = cluster.Section("Hash", HashReader.Read),
             HttpClient = cluster.Section("HttpClient", ReadHttpClient) ?? new(),
             FastCgi = cluster.Section("FastCgi", FastCgiReader.ReadConnections),

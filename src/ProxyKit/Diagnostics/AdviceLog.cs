@@ -16,7 +16,7 @@ internal sealed partial class AdviceLog(ILoggerFactory loggers)
     [LoggerMessage(154, LogLevel.Warning, "Cluster {ClusterId}: its FastCGI destinations are on {Machines} machines, and {Policy} spreads the requests of a session over them: PHP keeps sessions in files. Use WithSessionAffinity, or a session store that they share (docs/startup-advice.md; to silence it: ReverseProxyOptions.SilencedAdvice.Add(ProxyAdvice.SplitSessions))", EventName = "SplitSessions")]
     public partial void SplitSessions(string clusterId, int machines, string policy);
 
-    [LoggerMessage(155, LogLevel.Information, "Cluster {ClusterId}: {Count} destinations, and nothing finds out when one of them fails. Use WithHealthChecks, WithPassiveHealthChecks or both (docs/startup-advice.md; to silence it: ReverseProxyOptions.SilencedAdvice.Add(ProxyAdvice.NoHealthChecks))", EventName = "NoHealthChecks")]
+    [LoggerMessage(155, LogLevel.Information, "Cluster {ClusterId}: passive health checks are off and no other health checks are configured, so failures of its {Count} destinations go undetected. Use WithHealthChecks, WithPassiveHealthChecks or both (docs/startup-advice.md; to silence it: ReverseProxyOptions.SilencedAdvice.Add(ProxyAdvice.NoHealthChecks))", EventName = "NoHealthChecks")]
     public partial void NoHealthChecks(string clusterId, int count);
 
     [LoggerMessage(156, LogLevel.Warning, "The app can be reached at {Address} in clear text, and nowhere with TLS. Bind https, or name the proxy in front that does in TrustedProxies (docs/startup-advice.md; to silence it: ReverseProxyOptions.SilencedAdvice.Add(ProxyAdvice.NoTls))", EventName = "NoTls")]

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
+using ProxyKit.Health;
 using ProxyKit.Pipeline;
 
 namespace ProxyKit.Diagnostics;
@@ -51,7 +52,7 @@ internal sealed class StartupAdvice(ClusterDirectory clusters, ProxyConfigMonito
                 _log.SplitSessions(config.ClusterId, machines, config.LoadBalancingPolicy);
         }
         if (model.Destinations.Length > 1
-            && config is { CircuitBreaker: null, HealthCheck: { Active.Enabled: false, Passive: { Enabled: false, OutlierEjection: null } } }
+            && config is { CircuitBreaker: null, HealthCheck.Active.Enabled: false } && !PassiveHealthCheck.IsEnabled(config, model.Destinations.Length)
             && IsNew(ProxyAdvice.NoHealthChecks, config.ClusterId))
             _log.NoHealthChecks(config.ClusterId, model.Destinations.Length);
     }

@@ -9,6 +9,9 @@ namespace ProxyKit.Forwarding;
 /// <summary>What an exception means: the error, how far the attempt had come, the status for the client.</summary>
 internal readonly record struct Failure(ProxyError Error, FailureClass Class, int Status)
 {
+    /// <summary>Whether one destination failed to take the request, so that another one may take it: not a lack of destinations, and not the app's own code.</summary>
+    public bool IsOfDestination => Error is not (ProxyError.NoAvailableDestinations or ProxyError.QueueFull or ProxyError.QueueTimeout or ProxyError.RequestCreation);
+
     public const int ClientClosedRequest = 499; // nginx's number; no client ever sees it
 
     public static Failure Of(Exception exception, Phase phase, RequestBodyContent? body, ProxyError clockReason, HttpContext context)

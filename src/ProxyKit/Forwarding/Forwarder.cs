@@ -79,7 +79,18 @@ internal sealed class Forwarder
             if (resilience is null)
             {
                 Begin(attempt, await ConcurrencySlots.AcquireAsync(context, proxy, clock), context, proxy, replay: null);
-                attempt.Response = await SendAsync(attempt, context, proxy);
+                try
+                {
+                    attempt.Response = await SendAsync(attempt, context, proxy);
+                }
+                catch (Exception e) when (proxy.Model.FailsOver)
+                {
+                    Fail(attempt, e, context, proxy);
+                    if (await FailOverAsync(attempt, context, proxy) is not { } second)
+                        throw;
+                    attempt = second;
+                    attempt.Response = await SendAsync(attempt, context, proxy);
+                }
                 proxy.EndInterim(context);
                 if (attempt.Response is null)
                     return; // a request delegate has answered
@@ -123,6 +134,23 @@ internal sealed class Forwarder
             _services.Clocks.Release(clock);
             s_prepared.Return(prepared);
         }
+    }
+
+    /// <summary>One further attempt, ready to be sent to another destination, where nothing was sent to the first; null where there is none.</summary>
+    private async ValueTask<Attempt?> FailOverAsync(Attempt failed, HttpContext context, ProxyContext proxy)
+    {
+        if (failed.Failure is not { Class: FailureClass.NothingSent, IsOfDestination: true } || failed.IsExcused || failed.Body is { Started: true } || failed.Clock.Token.IsCancellationRequested)
+            return null;
+        proxy.AddAttempted(failed.Destination!);
+        proxy.RefreshBalancer();
+        if (!proxy.HasUntried || ConcurrencySlots.TryAcquire(context, proxy) is not { } destination)
+            return null;
+        proxy.Owner.Services.Resilience.Retrying(failed, proxy);
+        await failed.EndAsync();
+        failed.Clock.LeaveQueue(); // FirstByte begins to count for the next destination
+        var attempt = new Attempt(proxy, failed.Request, failed.Clock);
+        Begin(attempt, destination, context, proxy, replay: null);
+        return attempt;
     }
 
     /// <summary>Takes the destination, and makes the request's body and trace context ready for it.</summary>

@@ -38,6 +38,7 @@ internal sealed class Ejections(Cluster cluster)
             var period = new TimeSpan((long)Math.Min((double)config.ReactivationPeriod.Ticks * record.Ejections, longest));
 
             record.Clear();
+            record.EndTrial();
             record.RefusalIsLogged = false;
             record.Ejection = new(this, destination, Time, period);
             destination.EjectedUntil = Time.GetUtcNow() + period;
@@ -58,6 +59,7 @@ internal sealed class Ejections(Cluster cluster)
             current.Dispose();
             record.Ejection = null;
             record.ReturnedAt = Time.GetTimestamp();
+            record.BeginTrial();
             destination.EjectedUntil = null;
             destination.PassiveHealth = DestinationHealth.Unknown;
             Events.Returned(destination, current.Elapsed);
@@ -73,6 +75,7 @@ internal sealed class Ejections(Cluster cluster)
             if (destination.Passive is not { } record)
                 return;
             record.Clear();
+            record.EndTrial();
             record.Ejections = 0;
             record.RefusalIsLogged = false;
         }
@@ -83,8 +86,10 @@ internal sealed class Ejections(Cluster cluster)
     {
         lock (_lock)
         {
-            if (destination.PassiveHealth == DestinationHealth.Unknown && destination.Passive is not null)
-                destination.PassiveHealth = DestinationHealth.Healthy;
+            if (destination.PassiveHealth != DestinationHealth.Unknown || destination.Passive is not { } record)
+                return;
+            record.EndTrial();
+            destination.PassiveHealth = DestinationHealth.Healthy;
         }
     }
 

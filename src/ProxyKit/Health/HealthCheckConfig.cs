@@ -9,7 +9,10 @@ public sealed record HealthCheckConfig
     /// <summary>Watching how requests fare.</summary>
     public PassiveHealthCheckConfig Passive { get; init; } = new();
 
-    /// <summary>What is done when no destination is healthy. Default: <see cref="AvailableDestinationsPolicy.HealthyAndUnknown"/>.</summary>
+    /// <summary>
+    /// What is done when no destination is healthy. Destinations that only passive checks have ejected are used even then: an ejection says that others are
+    /// better, and there are none. Default: <see cref="AvailableDestinationsPolicy.HealthyAndUnknown"/>.
+    /// </summary>
     public AvailableDestinationsPolicy AvailableDestinationsPolicy { get; init; }
 
     /// <summary>

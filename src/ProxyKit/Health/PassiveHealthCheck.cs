@@ -13,12 +13,15 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
     private readonly int _inARow;
     private readonly double _rate;
 
-    public PassiveHealthCheck(Cluster cluster, PassiveHealthCheckConfig config)
+    public PassiveHealthCheck(Cluster cluster, ClusterConfig config)
     {
         _cluster = cluster;
         _time = cluster.Services.Time;
-        Config = config;
-        _failures = StatusRanges.Parse(Config.FailureStatuses);
+        Config = config.HealthCheck.Passive;
+        Retries = config.Resilience?.Retries;
+        var statuses = Config.FailureStatuses
+            ?? (Config.Policy == PassiveHealthPolicy.TransportFailureRate ? "" : string.Join(',', (Retries ?? new()).Statuses));
+        _failures = statuses.Length > 0 ? StatusRanges.Parse(statuses) : null;
         if (Config.OutlierEjection is { } outliers)
             _outliers = new(cluster, this, outliers);
         if (Config.Policy != PassiveHealthPolicy.TransportFailureRate)
@@ -28,6 +31,13 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
     }
 
     public PassiveHealthCheckConfig Config { get; }
+
+    /// <summary>Where the failure statuses are from, if <see cref="Config"/> has none.</summary>
+    public RetryConfig? Retries { get; }
+
+    /// <summary>Whether a cluster with so many destinations is watched. A circuit breaker that was asked for decides alone unless both were asked for.</summary>
+    public static bool IsEnabled(ClusterConfig cluster, int destinations) =>
+        cluster.HealthCheck.Passive.Enabled ?? (cluster is { Failover: true, CircuitBreaker: null } && destinations > 1);
 
     /// <summary>Begins with these destinations, of which some are known.</summary>
     public void Attach(Destination[] destinations)
@@ -44,11 +54,17 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
         // What was under way at an ejection, or comes because nobody else is left, has no say until it is over.
         if (destination.Passive is not { } record || destination.PassiveHealth == DestinationHealth.Unhealthy)
             return;
+        // Nor has a request that was sent before the ejection while the destination is on trial.
+        if (record.IsOnTrial && _time.GetElapsedTime(record.ReturnedAt) < outcome.Duration)
+            return;
         _outliers?.Count(record, outcome);
         switch (outcome.Verdict(_failures))
         {
             case AttemptVerdict.Success:
+                var wasSuspect = record.IsSuspect;
                 record.Succeeded();
+                if (wasSuspect)
+                    destination.LoadObserver?.Changed();
                 if (_rate > 0)
                     record.Window.Add(_time.GetTimestamp(), 1, 0);
                 if (destination.PassiveHealth == DestinationHealth.Unknown)
@@ -79,6 +95,11 @@ internal sealed class PassiveHealthCheck : IAttemptObserver
         var inARow = record.Failed();
         if (now < record.QuietUntil)
             return;
+        if (record.IsOnTrial)
+        {
+            Eject(destination, EjectionReason.ConsecutiveFailures, "a failure on trial");
+            return;
+        }
         if (_inARow > 0 && inARow >= _inARow)
         {
             Eject(destination, EjectionReason.ConsecutiveFailures, inARow == 1 ? "a failure" : $"{inARow} failures in a row");

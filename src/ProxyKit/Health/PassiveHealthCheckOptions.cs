@@ -11,7 +11,7 @@ public sealed class PassiveHealthCheckOptions
     }
 
     /// <inheritdoc cref="PassiveHealthCheckConfig.Enabled"/>
-    public bool Enabled { get; set; } = true;
+    public bool? Enabled { get; set; } = true;
 
     /// <inheritdoc cref="PassiveHealthCheckConfig.Policy"/>
     public PassiveHealthPolicy Policy { get; set; }

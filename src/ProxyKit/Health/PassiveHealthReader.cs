@@ -14,7 +14,7 @@ internal static class PassiveHealthReader
         var defaults = new PassiveHealthCheckConfig();
         return new()
         {
-            Enabled = passive.Bool("Enabled") ?? defaults.Enabled,
+            Enabled = passive.Bool("Enabled"),
             Policy = passive.Enum<PassiveHealthPolicy>("Policy") ?? defaults.Policy,
             ConsecutiveFailures = passive.Int("ConsecutiveFailures") ?? defaults.ConsecutiveFailures,
             FailureRate = passive.Double("FailureRate") ?? ReadRateLimit(passive, metadata) ?? defaults.FailureRate,

@@ -52,7 +52,7 @@ internal static class PassiveHealthValidator
 
         void Statuses(string name, string? value)
         {
-            if (value is not null && !StatusRanges.TryParse(value, out _))
+            if (value is { Length: > 0 } && !StatusRanges.TryParse(value, out _))
                 errors.Add($"{where}.{name} '{value}' is not allowed; it must be {StatusRanges.Allowed}.");
         }
     }

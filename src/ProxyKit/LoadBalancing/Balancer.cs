@@ -42,13 +42,20 @@ internal sealed class Balancer
     /// <summary>The next destination for this request; backups only when no other is left. Null when there is none.</summary>
     public Destination? Pick(HttpContext context, ProxyContext proxy)
     {
-        var pick = new PickContext(context, proxy);
+        // Destinations on trial are passed over between their trials, unless nothing else is left.
+        return Pick(new PickContext(context, proxy)) ?? (proxy.HasPassedOverTrial && !proxy.Full.IsAny ? Pick(new PickContext(context, proxy, acceptsTrials: true)) : null);
+    }
+
+    private Destination? Pick(in PickContext pick)
+    {
         // Of several requests that see a half-open circuit at once only as many go there as it lets through; the others look again. Not for ever: a policy of the
         // user's own may not look.
         for (var i = 0; i <= Model.Destinations.Length; i++)
         {
             var picked = _primary.Pick(pick) ?? _backup?.Pick(pick);
-            if (picked?.Circuit is not { } circuit || circuit.TryEnter())
+            if (picked is null)
+                return null;
+            if (picked.Circuit?.TryEnter() != false && (pick.AcceptsTrials || picked.Passive?.TryEnter(picked.Owner.Services.Time) != false))
                 return picked;
         }
         return null;

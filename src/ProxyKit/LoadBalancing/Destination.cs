@@ -87,6 +87,15 @@ public sealed class Destination
     /// <summary>What passive health checks say.</summary>
     internal DestinationHealth PassiveHealth { get => _passive; set => Change(ref _passive, value); }
 
+    /// <summary>Whether passive health checks alone say that it is unhealthy.</summary>
+    internal bool IsMerelyEjected => _passive == DestinationHealth.Unhealthy && _active != DestinationHealth.Unhealthy && _circuit != CircuitState.Open;
+
+    /// <summary>
+    /// Whether it has few requests because it fails, or has not responded yet, rather than because it is fast. Policies that go by load prefer others, but for one
+    /// request a second.
+    /// </summary>
+    internal bool IsSuspect => Passive is { IsSuspect: true } record && !record.AdmitsTrial(Owner.Services.Time);
+
     /// <summary>Why the last probe failed; null if it did not.</summary>
     internal string? ProbeFailure { get; set; }
 

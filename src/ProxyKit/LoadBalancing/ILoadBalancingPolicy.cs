@@ -35,21 +35,30 @@ public readonly struct PickContext
 {
     private readonly ProxyContext _proxy;
 
-    internal PickContext(HttpContext httpContext, ProxyContext proxy)
+    internal PickContext(HttpContext httpContext, ProxyContext proxy, bool acceptsTrials = false)
     {
         HttpContext = httpContext;
         _proxy = proxy;
+        AcceptsTrials = acceptsTrials;
     }
+
+    /// <summary>Whether a destination on trial takes more than its trials, because no other one is left.</summary>
+    internal bool AcceptsTrials { get; }
 
     /// <summary>The request.</summary>
     public HttpContext HttpContext { get; }
 
-    /// <summary>Whether this request may go there: it has not been tried, is not at its limit of concurrent requests, and its circuit breaker lets requests through.</summary>
+    /// <summary>Whether this request may go there: it has not been tried, is not at its limit of concurrent requests, and neither its circuit breaker nor an ejection that has just ended holds requests back.</summary>
     public bool Accepts(Destination destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
         if (!destination.IsOpenToRequests || _proxy.HasAttempted(destination))
             return false;
+        if (!AcceptsTrials && destination.Passive is { IsOnTrial: true } record && !record.AdmitsTrial(destination.Owner.Services.Time))
+        {
+            _proxy.HasPassedOverTrial = true;
+            return false;
+        }
         if (!destination.IsFull)
             return true;
         _proxy.Full.Add(destination);

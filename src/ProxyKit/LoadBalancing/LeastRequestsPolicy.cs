@@ -9,6 +9,8 @@ internal sealed class LeastRequestsPolicy : ILoadBalancingPolicy
 
     private sealed class Picker : DestinationPicker
     {
+        private const double SuspectLoad = 1e6;
+
         private readonly Lock _lock = new();
         private readonly Destination[] _destinations;
         private readonly double[] _weights;
@@ -65,7 +67,10 @@ internal sealed class LeastRequestsPolicy : ILoadBalancingPolicy
         private double Load(int index)
         {
             var destination = _destinations[index];
-            return destination.ActiveRequests is not 0 and var active ? destination.IsFull ? double.PositiveInfinity : (active + 1) / _weights[index] : 0;
+            if (destination.ActiveRequests is not (not 0 and var active))
+                return 0;
+            // One that has not responded since it failed or was added does not become the least loaded.
+            return destination.IsFull ? double.PositiveInfinity : ((active + 1) / _weights[index]) + (destination.Passive is { IsSuspect: true } ? SuspectLoad : 0);
         }
 
         private Dictionary<Destination, double> Turns()

@@ -22,6 +22,9 @@ internal sealed class PowerOfTwoChoicesPolicy : ILoadBalancingPolicy
         // otherwise the lighter would get nothing as long as requests come one by one.
         private bool IsLessLoaded(int index, int than)
         {
+            var isSuspect = draw[index].IsSuspect;
+            if (isSuspect != draw[than].IsSuspect)
+                return !isSuspect;
             long active = draw[index].ActiveRequests, thanActive = draw[than].ActiveRequests;
             return (active | thanActive) != 0 && (active + 1) * draw.WeightOf(than) < (thanActive + 1) * draw.WeightOf(index);
         }

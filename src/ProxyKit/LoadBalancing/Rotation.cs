@@ -16,9 +16,10 @@ internal sealed class Rotation
 
         if (Healthy.Length == 0)
         {
-            IsPanic = check.AvailableDestinationsPolicy == AvailableDestinationsPolicy.HealthyOrPanic || check.PanicThreshold > 0;
-            if (IsPanic)
-                Available = Members;
+            var usesAll = check.AvailableDestinationsPolicy == AvailableDestinationsPolicy.HealthyOrPanic || check.PanicThreshold > 0;
+            // An ejection says that other destinations are better; now there are none.
+            Available = usesAll ? Members : [.. Members.Where(d => d.IsMerelyEjected)];
+            IsPanic = usesAll || Available.Length > 0;
             return;
         }
         // Backups stand by so that the others' failure is no reason to panic: the tier that answers now is what counts.

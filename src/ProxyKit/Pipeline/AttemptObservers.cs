@@ -6,18 +6,18 @@ namespace ProxyKit.Pipeline;
 /// <summary>Who watches a cluster's attempts. Observers belong to a configuration; what they have seen belongs to the destinations.</summary>
 internal static class AttemptObservers
 {
-    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, ILoadBalancingPolicy policy, ClusterResilience? resilience, ClusterModel? old)
+    public static IAttemptObserver[] Create(Cluster cluster, ClusterConfig config, int destinations, ILoadBalancingPolicy policy, ClusterResilience? resilience, ClusterModel? old)
     {
         var observers = new List<IAttemptObserver>();
         if (policy is IAttemptObserver watches)
             observers.Add(watches);
         if (resilience?.Observer is { } latency)
             observers.Add(latency);
-        if (config.HealthCheck.Passive.Enabled)
+        if (PassiveHealthCheck.IsEnabled(config, destinations))
         {
             // Configured alike it goes on, lest a cluster whose names are resolved every few seconds never comes to compare its destinations.
-            observers.Add(old?.Observers.OfType<PassiveHealthCheck>().FirstOrDefault(c => c.Config == config.HealthCheck.Passive)
-                ?? new PassiveHealthCheck(cluster, config.HealthCheck.Passive));
+            observers.Add(old?.Observers.OfType<PassiveHealthCheck>().FirstOrDefault(c => c.Config == config.HealthCheck.Passive && c.Retries == config.Resilience?.Retries)
+                ?? new PassiveHealthCheck(cluster, config));
         }
         if (config.CircuitBreaker is { } breaker)
             observers.Add(new CircuitBreakerObserver(breaker, cluster.Services));
@@ -37,9 +37,10 @@ internal static class AttemptObservers
             cluster.Ejections.Forget(gone);
             gone.Circuit?.Dispose();
         }
+        var isWatched = PassiveHealthCheck.IsEnabled(model.Config, model.Destinations.Length);
         foreach (var destination in model.Destinations)
         {
-            if (!model.Config.HealthCheck.Passive.Enabled && destination.Passive is not null)
+            if (!isWatched && destination.Passive is not null)
                 cluster.Ejections.Detach(destination);
             if (model.Config.CircuitBreaker is null)
                 CircuitBreakerObserver.Detach(destination);

@@ -165,7 +165,7 @@ internal sealed class Cluster
             Resolved = resolved,
             FastCgi = fastCgi,
             Resilience = resilience,
-            Observers = AttemptObservers.Create(this, config, policy, resilience, old),
+            Observers = AttemptObservers.Create(this, config, destinations.Length, policy, resilience, old),
             Affinity = Affinity.Create(config, destinations, Services.Affinity, old?.Affinity),
         };
     }
@@ -177,6 +177,9 @@ internal sealed record ClusterModel(
 {
     /// <summary>Retries and hedging; null where a request has one attempt.</summary>
     public ClusterResilience? Resilience { get; init; }
+
+    /// <summary>Whether a request that could not be sent has one further attempt, though nothing was configured.</summary>
+    public bool FailsOver { get; } = Config.Failover && Destinations.Length > 1;
 
     /// <summary>Keeps sessions with their destination; null where each request may go anywhere.</summary>
     public Affinity? Affinity { get; init; }

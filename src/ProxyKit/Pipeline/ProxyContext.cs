@@ -102,6 +102,9 @@ public sealed class ProxyContext
     /// <summary>What the last pick passed over because it was full.</summary>
     internal FullDestinations Full;
 
+    /// <summary>Whether a pick passed over a destination that is on trial after an ejection.</summary>
+    internal bool HasPassedOverTrial;
+
     internal Destination[] Destinations => Model.Destinations;
 
     internal ClusterModel Model => Balancer.Model;
@@ -156,6 +159,22 @@ public sealed class ProxyContext
     {
         if (Owner.Balancer is { } now && now.Model == Model)
             Balancer = now;
+    }
+
+    /// <summary>Whether there is a destination that the request may use and has not been sent to.</summary>
+    internal bool HasUntried
+    {
+        get
+        {
+            if (Model.Affinity is { } affinity && affinity.MustStay(this))
+                return false;
+            foreach (var destination in Balancer.Available)
+            {
+                if (!HasAttempted(destination))
+                    return true;
+            }
+            return false;
+        }
     }
 
     internal bool HasAttempted(Destination destination) => Array.IndexOf(_attempted, destination) >= 0;

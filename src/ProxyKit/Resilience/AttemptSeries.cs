@@ -29,18 +29,15 @@ internal sealed partial class AttemptSeries(
     public bool IsHedged => _running is not null;
 
     /// <summary>Whether there is a destination that has not been tried.</summary>
-    public bool HasUntried
+    public bool HasUntried => proxy.HasUntried;
+
+    /// <summary>Whether one of them is known to be healthy now.</summary>
+    public bool HasUntriedHealthy
     {
         get
         {
-            if (proxy.Model.Affinity is { } affinity && affinity.MustStay(proxy))
-                return false;
-            foreach (var destination in proxy.Balancer.Available)
-            {
-                if (!proxy.HasAttempted(destination))
-                    return true;
-            }
-            return false;
+            proxy.RefreshBalancer();
+            return HasUntried && Array.Exists(proxy.Balancer.Available, d => d.Health == DestinationHealth.Healthy && !proxy.HasAttempted(d));
         }
     }
 
@@ -100,13 +97,9 @@ internal sealed partial class AttemptSeries(
             return _isRepeatable && attempt.Response is not null && resilience.Retries.Statuses.AsSpan().Contains(attempt.StatusCode) && (HasUntried || IsInTime(RetryAfter(attempt)));
         return attempt.Failure.Class switch
         {
-            FailureClass.NothingSent => attempt.Failure.Error switch
-            {
-                // A hedge that finds no destination leaves it to the others.
-                ProxyError.NoAvailableDestinations or ProxyError.QueueFull => _running is not null && proxy.Attempts > 0,
-                ProxyError.QueueTimeout or ProxyError.RequestCreation => false,
-                _ => true,
-            },
+            // A hedge that finds no destination leaves it to the others.
+            FailureClass.NothingSent when attempt.Failure.Error is ProxyError.NoAvailableDestinations or ProxyError.QueueFull => _running is not null && proxy.Attempts > 0,
+            FailureClass.NothingSent => attempt.Failure.IsOfDestination,
             FailureClass.Unanswered => _isRepeatable && attempt.Failure.Error != ProxyError.TotalTimeout,
             FailureClass.Answered => _isRepeatable && attempt.Failure.Error == ProxyError.InvalidResponse,
             _ => false,

@@ -8,6 +8,9 @@ namespace ProxyKit.Resilience;
 /// <summary>A cluster's <see cref="ResilienceConfig"/>, compiled into Polly pipelines. One execution of a pipeline's callback is one attempt at one destination.</summary>
 internal sealed class ClusterResilience
 {
+    /// <summary>The most that <see cref="RetryConfig.MaxRetryAttempts"/> may be.</summary>
+    private const int MaxRetryAttempts = 16;
+
     private readonly ClusterConfig _cluster;
     private readonly ResiliencePipeline<AttemptResult> _plain;
     private readonly ResiliencePipeline<AttemptResult> _hedged;
@@ -19,7 +22,7 @@ internal sealed class ClusterResilience
         _cluster = cluster;
         _telemetry = services.Resilience;
         var config = cluster.Resilience!;
-        Retries = config.Retries ?? new RetryConfig { MaxRetryAttempts = 0 };
+        Retries = config.Retries ?? new();
         Budget = new(Retries, services.Time);
         // Each attempt has a clock of its own; what holds for all of them together is the total.
         RequestLimits = cluster.Timeouts with { FirstByte = Timeout.InfiniteTimeSpan, Idle = Timeout.InfiniteTimeSpan };
@@ -64,12 +67,12 @@ internal sealed class ClusterResilience
         {
             builder.AddRetry(new RetryStrategyOptions<AttemptResult>
             {
-                MaxRetryAttempts = Retries.MaxRetryAttempts,
+                MaxRetryAttempts = MaxRetryAttempts,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 Delay = Retries.Delay,
                 MaxDelay = Retries.MaxDelay,
-                ShouldHandle = args => new(args.AttemptNumber < Retries.MaxRetryAttempts && MayTryAgain(args.Outcome.Result)),
+                ShouldHandle = args => new(MayTryAgain(args.AttemptNumber, args.Outcome.Result)),
                 DelayGenerator = args => new(args.Outcome.Result!.Series.DelayBeforeNext(args.Outcome.Result)),
                 OnRetry = args => args.Outcome.Result!.DisposeAsync(),
             });
@@ -94,13 +97,18 @@ internal sealed class ClusterResilience
         return builder.Build();
     }
 
-    private bool MayTryAgain(AttemptResult? result)
+    private bool MayTryAgain(int retries, AttemptResult? result)
     {
-        if (result is not { IsRetryable: true } || !TryWithdraw("retry"))
+        if (result is not { IsRetryable: true } || retries >= MaxRetries(result.Series.Proxy))
             return false;
-        _telemetry.Retrying(result);
+        // The budget keeps retries from multiplying an outage. It does not keep a request from a destination that works.
+        if (!result.Series.HasUntriedHealthy && !TryWithdraw("retry"))
+            return false;
+        _telemetry.Retrying(result.Attempt, result.Series.Proxy);
         return true;
     }
+
+    private int MaxRetries(ProxyContext proxy) => Retries.MaxRetryAttempts ?? Math.Clamp(proxy.Destinations.Length - 1, 2, MaxRetryAttempts);
 
     private bool TryWithdraw(string kind)
     {

@@ -4,7 +4,7 @@ namespace ProxyKit;
 public sealed class RetryOptions
 {
     /// <inheritdoc cref="RetryConfig.MaxRetryAttempts"/>
-    public int MaxRetryAttempts { get; set; }
+    public int? MaxRetryAttempts { get; set; }
 
     /// <inheritdoc cref="RetryConfig.PerTryTimeout"/>
     public TimeSpan? PerTryTimeout { get; set; }

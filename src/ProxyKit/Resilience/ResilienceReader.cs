@@ -17,7 +17,7 @@ internal static class ResilienceReader
         var defaults = new RetryConfig();
         return new()
         {
-            MaxRetryAttempts = retries.Int("MaxRetryAttempts") ?? defaults.MaxRetryAttempts,
+            MaxRetryAttempts = retries.Int("MaxRetryAttempts"),
             PerTryTimeout = retries.Time("PerTryTimeout"),
             Statuses = retries.Has("Statuses") ? ReadStatuses(retries) : defaults.Statuses,
             NonIdempotent = retries.Bool("NonIdempotent") ?? defaults.NonIdempotent,

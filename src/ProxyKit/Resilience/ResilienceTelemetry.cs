@@ -22,10 +22,8 @@ internal sealed partial class ResilienceTelemetry
         _exhausted = meter.CreateCounter<long>("proxykit.retry_budget.exhausted", "{retry}", "Retries and hedges that the budget did not allow.");
     }
 
-    public void Retrying(AttemptResult result)
+    public void Retrying(Attempt attempt, ProxyContext proxy)
     {
-        var attempt = result.Attempt;
-        var proxy = result.Series.Proxy;
         var reason = attempt.Exception is null ? $"status {attempt.StatusCode}" : attempt.Failure.Error.ToString();
         if (_retries.Enabled)
             _retries.Add(1, new("proxykit.cluster", proxy.Cluster.ClusterId), new("proxykit.destination", attempt.Destination?.Name), new("reason", reason));

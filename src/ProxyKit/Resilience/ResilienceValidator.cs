@@ -9,7 +9,7 @@ internal static class ResilienceValidator
             errors.Add($"{where}: a resilience pipeline of your own takes the place of Resilience.Retries and Resilience.Hedging; only one may be given.");
         if (resilience.Retries is { } retries)
         {
-            Check(retries.MaxRetryAttempts is >= 1 and <= 16, nameof(retries.MaxRetryAttempts), retries.MaxRetryAttempts, "1 to 16");
+            Check(retries.MaxRetryAttempts is null or (>= 1 and <= 16), nameof(retries.MaxRetryAttempts), retries.MaxRetryAttempts, "1 to 16");
             Check(retries.PerTryTimeout is not { } perTry || (perTry > TimeSpan.Zero && perTry <= TimeSpan.FromMilliseconds(int.MaxValue)), nameof(retries.PerTryTimeout), retries.PerTryTimeout, "positive and at most 24 days");
             foreach (var status in retries.Statuses.Where(s => s is < 400 or > 599))
                 Check(false, nameof(retries.Statuses), status, "400 to 599");

@@ -7,8 +7,11 @@ namespace ProxyKit;
 /// </summary>
 public sealed record RetryConfig
 {
-    /// <summary>How many further attempts a request has, 1 to 16. Default: 2.</summary>
-    public int MaxRetryAttempts { get; init; } = 2;
+    /// <summary>
+    /// How many further attempts a request has, 1 to 16. Default: null, which is one for each other destination, at least 2 and at most 16. nginx:
+    /// <c>proxy_next_upstream_tries</c>.
+    /// </summary>
+    public int? MaxRetryAttempts { get; init; }
 
     /// <summary>
     /// How long one attempt waits for the response's headers, in place of <see cref="TimeoutConfig.FirstByte"/>; then the next begins. Default: <see cref="TimeoutConfig.FirstByte"/>.
@@ -36,7 +39,8 @@ public sealed record RetryConfig
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>
-    /// The retry budget: how many attempts may be added, as a share of the cluster's requests, so that retries cannot multiply an outage. 0 to 10. Default: 0.2. Envoy: <c>retry_budget</c>.
+    /// The retry budget: how many attempts may be added, as a share of the cluster's requests, so that retries cannot multiply an outage. An attempt on a destination
+    /// that is healthy and that the request has not tried yet is free. 0 to 10. Default: 0.2. Envoy: <c>retry_budget</c>.
     /// </summary>
     public double BudgetRatio { get; init; } = 0.2;
 

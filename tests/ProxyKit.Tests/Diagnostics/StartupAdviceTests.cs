@@ -77,14 +77,15 @@ public class StartupAdviceTests
     {
         await using var app = await StartAsync(app =>
         {
-            app.MapProxy("/bad", "http://a", "http://b");
+            app.MapProxy("/bad", "http://a", "http://b").WithoutFailover();
+            app.MapProxy("/default", "http://a", "http://b");
             app.MapProxy("/one", "http://a");
             app.MapProxy("/active", "http://a", "http://b").WithHealthChecks("/healthz");
             app.MapProxy("/passive", "http://a", "http://b").WithPassiveHealthChecks();
             app.MapProxy("/breaker", "http://a", "http://b").WithCircuitBreaker();
         });
 
-        Assert.Contains("Cluster /bad: 2 destinations", Assert.Single(Given(app)).Message, StringComparison.Ordinal);
+        Assert.Contains("Cluster /bad: passive health checks are off", Assert.Single(Given(app)).Message, StringComparison.Ordinal);
         Assert.Equal(LogLevel.Information, Assert.Single(Given(app)).Level);
     }
 
@@ -104,7 +105,7 @@ public class StartupAdviceTests
                 services.AddProxyTestDestinations(new());
             },
             app => app.MapProxy("/{**path}", "c"));
-        Assert.Equal(["NoHealthChecks", "SplitSessions"], Given(app).Select(line => line.Id.Name).Order());
+        Assert.Equal(["SplitSessions"], Given(app).Select(line => line.Id.Name).Order());
     }
 
     [Fact]
@@ -125,7 +126,7 @@ public class StartupAdviceTests
 
         Assert.Equal(["Cluster a", "Cluster b"], Given(app).Select(line => line.Message[..9]));
 
-        static ClusterConfig Cluster(string id) => new() { ClusterId = id, Destinations = [new() { Address = "http://1" }, new() { Address = "http://2" }] };
+        static ClusterConfig Cluster(string id) => new() { ClusterId = id, Failover = false, Destinations = [new() { Address = "http://1" }, new() { Address = "http://2" }] };
     }
 
     [Theory]

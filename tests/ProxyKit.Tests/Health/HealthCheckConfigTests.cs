@@ -63,7 +63,7 @@ public class HealthCheckConfigTests
             h.AvailableDestinationsPolicy = AvailableDestinationsPolicy.HealthyOrPanic;
             h.PanicThreshold = 40;
             h.SlowStart = TimeSpan.FromSeconds(30);
-            h.Passive.Enabled = false;
+            h.Passive.Enabled = null;
             h.Active.Interval = TimeSpan.FromSeconds(1);
             h.Active.IntervalWhenDown = TimeSpan.FromSeconds(2);
             h.Active.Jitter = 0.25;

@@ -19,7 +19,7 @@ public class OutlierEjectionTests
 
         Assert.Equal(["d0", "d1", "d2", "d4"], cluster.Available);
         Assert.Equal(
-            "Cluster c: destination http://d3.test is ejected for 00:01:00: 40.0 % of 100 requests succeeded, on average 87.2 % do, with a deviation of 23.6 %; now 1 of 5 destinations are",
+            "Cluster c: destination http://d3.test is ejected for 00:00:10: 40.0 % of 100 requests succeeded, on average 87.2 % do, with a deviation of 23.6 %; now 1 of 5 destinations are",
             Assert.Single(cluster.Logged("DestinationEjected")));
     }
 

@@ -40,7 +40,7 @@ public class PassiveHealthConfigurationTests
         Assert.Equal(new PassiveHealthCheckConfig { Enabled = true }, cluster.HealthCheck.Passive);
         Assert.Equal(new CircuitBreakerConfig(), cluster.CircuitBreaker);
         Assert.Equal(new PassiveHealthCheckConfig { Enabled = true, OutlierEjection = new() }, outliers.HealthCheck.Passive);
-        Assert.False(none.HealthCheck.Passive.Enabled);
+        Assert.Null(none.HealthCheck.Passive.Enabled);
         Assert.Null(none.CircuitBreaker);
     }
 

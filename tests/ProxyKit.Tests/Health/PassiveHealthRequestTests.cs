@@ -23,10 +23,10 @@ public class PassiveHealthRequestTests
     }
 
     [Fact]
-    public async Task A_destination_that_refuses_is_ejected_and_comes_back()
+    public async Task A_destination_that_resets_is_ejected_and_comes_back()
     {
         await using var app = await StartAsync(route => route.WithPassiveHealthChecks(3));
-        _bad.Refuse();
+        _bad.Reset();
 
         await FailAsync(app, 3);
         Assert.All(await GetAsync(app, 20), answer => Assert.Equal("from good", answer));
@@ -45,7 +45,7 @@ public class PassiveHealthRequestTests
 
         Assert.All(await GetAsync(app, 50), answer => Assert.Equal("from good", answer));
 
-        Assert.Equal(3, _bad.Requests);
+        Assert.InRange(_bad.Requests, 1, 3);
     }
 
     [Fact]
@@ -57,6 +57,7 @@ public class PassiveHealthRequestTests
         var broken = 0;
         while (Bad(app).Health != DestinationHealth.Unhealthy)
         {
+            app.Time.Advance(TimeSpan.FromSeconds(1)); // after a failure it gets one request a second
             try
             {
                 await app.Client.GetStringAsync("/", TestContext.Current.CancellationToken);
@@ -91,6 +92,7 @@ public class PassiveHealthRequestTests
         for (var i = 1; i <= 5; i++)
         {
             using var leave = new CancellationTokenSource();
+            app.Time.Advance(TimeSpan.FromSeconds(1)); // until it has responded once it gets one request a second
             Task<HttpResponseMessage> request;
             do
                 request = app.Client.GetAsync("/", leave.Token);
@@ -202,6 +204,7 @@ public class PassiveHealthRequestTests
     {
         while (times > 0)
         {
+            app.Time.Advance(TimeSpan.FromSeconds(1)); // after a failure the destination gets one request a second
             if ((await app.Client.GetAsync("/", TestContext.Current.CancellationToken)).StatusCode == HttpStatusCode.BadGateway)
                 times--;
         }

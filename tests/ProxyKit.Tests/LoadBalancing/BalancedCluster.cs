@@ -26,7 +26,7 @@ internal sealed class BalancedCluster : IDisposable
         services.AddReverseProxy();
         _services = services.BuildServiceProvider();
         _cluster = new("c", _services.GetRequiredService<HttpHandlerFactory>(), _services.GetRequiredService<ClusterServices>());
-        Configure(_ => config);
+        Configure(_ => config with { Failover = false });
     }
 
     public FakeTimeProvider Time { get; } = new();

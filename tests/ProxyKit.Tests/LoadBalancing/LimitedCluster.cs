@@ -38,6 +38,7 @@ internal sealed class LimitedCluster : IDisposable
     public static ClusterConfig Config(ConcurrencyLimitsConfig? limits, params int?[] own) => new()
     {
         ClusterId = "c",
+        Failover = false,
         Limits = limits,
         LoadBalancingPolicy = nameof(InOrder),
         Destinations = own.Select((limit, i) => new DestinationConfig { Address = $"http://d{i}", MaxConcurrentRequests = limit }).ToValueList(),

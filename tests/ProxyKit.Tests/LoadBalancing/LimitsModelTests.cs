@@ -111,7 +111,7 @@ public class LimitsModelTests
             if (_up[i] == up)
                 return;
             _up[i] = up;
-            _cluster.Destinations[i].PassiveHealth = up ? DestinationHealth.Healthy : DestinationHealth.Unhealthy;
+            _cluster.Destinations[i].ActiveHealth = up ? DestinationHealth.Healthy : DestinationHealth.Unhealthy;
             Settle();
         }
 

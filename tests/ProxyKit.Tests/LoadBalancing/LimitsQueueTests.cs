@@ -209,7 +209,7 @@ public class LimitsQueueTests
         Assert.True(any.IsWaiting);
         Assert.Equal(0, second.ActiveRequests);
 
-        first.PassiveHealth = DestinationHealth.Unhealthy;
+        first.ActiveHealth = DestinationHealth.Unhealthy;
         Assert.Equal(ProxyError.NoAvailableDestinations, await any.ErrorAsync());
         await onFirst.FinishAsync();
         Assert.Equal((0, 0), (cluster.Limiter.ActiveRequests, first.ActiveRequests));

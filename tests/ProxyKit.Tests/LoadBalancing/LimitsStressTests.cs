@@ -48,7 +48,7 @@ public class LimitsStressTests
             while (!done.IsCancellationRequested)
             {
                 cluster.Apply(configs[random.Next(configs.Length)]);
-                cluster.Destinations[1].PassiveHealth = random.Next(2) == 0 ? DestinationHealth.Healthy : DestinationHealth.Unhealthy;
+                cluster.Destinations[1].ActiveHealth = random.Next(2) == 0 ? DestinationHealth.Healthy : DestinationHealth.Unhealthy;
                 await Task.Yield();
             }
         });

@@ -34,7 +34,7 @@ internal sealed class ResilienceApp : IAsyncDisposable
                 services.AddReverseProxy().AddLoadBalancingPolicy<InOrder>();
                 services.AddProxyTestDestinations(destinations);
             },
-            app => configure(app.MapProxy("/{**path}", addresses).WithLoadBalancing("InOrder")));
+            app => configure(app.MapProxy("/{**path}", addresses).WithLoadBalancing("InOrder").WithoutFailover()));
         return new(app, upstreams, recorders);
     }
 
