@@ -110,8 +110,15 @@ internal sealed partial class CacheFlight : IDisposable
     {
         lock (_response)
         {
-            if (_isEnded || _isAlone)
+            if (_isEnded || (_isAlone && _fill is null or { IsStored: true }))
                 return;
+            if (_isAlone)
+            {
+                _isAlone = false;
+                _stage.Services.EndedAlone();
+                _response.Abort();
+                return;
+            }
             if ((_fill is null || _fill.IsStored) && _stage.Config.FinishWithoutClient && _stage.Services.TryGoOnAlone())
             {
                 _isAlone = true;
@@ -153,6 +160,8 @@ internal sealed partial class CacheFlight : IDisposable
         }
         if (Stale is { } stale && IsFailure(response.StatusCode) && CacheUses.MayServeOnError(stale.Head, CacheUses.Age(stale.Head, now), _directives, _stage.Config))
         {
+            if (!_hadClients)
+                services.Log.ValidationFailed(null);
             _answer.SetResult(new(FlightResult.Failed, _response));
             return;
         }
@@ -171,7 +180,7 @@ internal sealed partial class CacheFlight : IDisposable
             First = _fill.TryRead(),
         });
         if (_hadClients && Volatile.Read(ref _clients) == 0)
-            Abandon(); // they left while the store was asked
+            Abandon(); // they left while the store was asked, or before it was known that nothing is stored
     }
 
     /// <summary>Called with what comes of the body.</summary>
@@ -209,6 +218,8 @@ internal sealed partial class CacheFlight : IDisposable
         {
             if (failure is not null)
                 _response.Abandon();
+            if (failure is not null && !_hadClients && !_answer.Task.IsCompleted)
+                _stage.Services.Log.ValidationFailed(failure);
             _answer.TrySetResult(new(FlightResult.Failed, _response) { Exception = failure, IsAborted = isAborted });
             // Before the last reader ends: who has had an answer to its end, and asks again, finds it.
             if (failure is null && _writer is not null && _fill!.IsStored && !IsOutdated && await _writer.CommitAsync(CancellationToken.None) && _partLength is not null)

@@ -14,6 +14,7 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
     // Where it is one of several variants that are fetched side by side.
     private string? _variantKey;
     private bool _isAlone;
+    private bool _isGone;
 
     private CacheServices Services => stage.Services;
 
@@ -40,6 +41,13 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             (_storedKey, var stored) = await stage.SelectAsync(context, key, found, context.RequestAborted);
             if (stored is not null && await TryAnswerAsync(stored))
                 return;
+            if (_isGone && turn < 3)
+            {
+                // Replaced or removed since it was found.
+                _isGone = false;
+                found = await stage.Store.FindAsync(key, context.RequestAborted);
+                continue;
+            }
             if (stored is { Head.RangeStart: not null })
                 stored = null; // a part that does not answer is nothing to validate either
             if (stage.Coding is not null && (_directives.OnlyIfCached || HttpMethods.IsHead(context.Request.Method)))
@@ -84,12 +92,10 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             _forward = age < stored.Head.Freshness.Lifetime && !stored.Head.IsInvalid ? CacheForward.Request : CacheForward.Stale;
             return false;
         }
-        if (use == CacheUse.StaleWhileRevalidate)
-            ValidateInBackground(stored);
-        return await TryDeliverAsync(stored, age, use == CacheUse.Fresh ? CacheResult.Hit : CacheResult.Stale);
+        return await TryDeliverAsync(stored, age, use == CacheUse.Fresh ? CacheResult.Hit : CacheResult.Stale, validates: use == CacheUse.StaleWhileRevalidate);
     }
 
-    private async ValueTask<bool> TryDeliverAsync(CachedResponse stored, TimeSpan age, CacheResult result)
+    private async ValueTask<bool> TryDeliverAsync(CachedResponse stored, TimeSpan age, CacheResult result, bool validates = false)
     {
         if (!CacheDelivery.CanDeliver(context.Request, stored))
         {
@@ -97,21 +103,34 @@ internal sealed class CacheRequest(CacheStage stage, HttpContext context, string
             return false;
         }
         if (await stored.OpenAsync(context.RequestAborted) is not { } body)
+        {
+            _isGone = true;
             return false;
+        }
+        try
+        {
+            if (validates)
+                await ValidateInBackgroundAsync(stored); // only now: it may replace what this request is answered with
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
         await stage.Delivery.DeliverAsync(context, stored, body, age, result, coded);
         return true;
     }
 
-    private void ValidateInBackground(CachedResponse stored)
+    private async ValueTask ValidateInBackgroundAsync(CachedResponse stored)
     {
         if (Services.FindFlight(key) is not null)
             return;
         // Its own: the client's request ends before, and has its own to tell.
         var flight = new CacheFlight(stage, context, context.GetProxyContext()?.ForBackground(Services.Time.GetTimestamp()), key, new(_storedKey, stored), _directives) { FlightKey = key };
-        if (Services.TryAdd(flight))
-            flight.Start();
-        else
+        if (!Services.TryAdd(flight))
             flight.Dispose();
+        else if (await IsStillNeededAsync(flight, stored))
+            flight.Start();
     }
 
     /// <summary>Asks the upstream, or waits for the answer to somebody who has. False when that is no good for this request: the store is to be looked at again.</summary>

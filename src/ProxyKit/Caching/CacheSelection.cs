@@ -73,7 +73,7 @@ internal static class CacheSelection
             return true;
         foreach (var (name, value) in vary.AsSpan())
         {
-            if (!VaryValues.Matches(name, value, request[name]))
+            if (!request.IsKnown(name) || !VaryValues.Matches(name, value, request[name]))
                 return false;
         }
         return true;
@@ -96,7 +96,7 @@ internal static class CacheSelection
         {
             if (name == AcceptLanguageName)
                 isVaried = true;
-            else if (!VaryValues.Matches(name, value, request[name]))
+            else if (!request.IsKnown(name) || !VaryValues.Matches(name, value, request[name]))
                 return false;
         }
         if (!isVaried || request[AcceptLanguageName] is not { Count: > 0 } accepted)

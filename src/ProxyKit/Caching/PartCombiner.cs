@@ -5,6 +5,8 @@ namespace ProxyKit.Caching;
 /// <summary>Makes one of the parts of a representation that are stored, where they touch (RFC 9111 §3.4).</summary>
 internal static class PartCombiner
 {
+    private const int LargestSmall = 256 * 1024, MinShare = 16;
+
     /// <summary>The newest part of a resource, which has just been stored, and the one before.</summary>
     public static async ValueTask CombineAsync(CacheStage stage, string key)
     {
@@ -15,7 +17,14 @@ internal static class PartCombiner
         var newer = parts[0];
         foreach (var older in parts[1..])
         {
-            if (CachedParts.Combine(older.Head, older.Length, newer.Head, newer.Length) is not { } combined)
+            var combination = CachedParts.Combine(older.Head, older.Length, newer.Head, newer.Length);
+            // A part that adds next to nothing to a long one is neither worth a copy of all nor a place among the stored: clients could ask for one byte at a time.
+            if (older.Length > LargestSmall && newer.Length < older.Length / MinShare && combination is not { Head.RangeStart: null })
+            {
+                await store.RemoveAsync(key, newer, CancellationToken.None);
+                return;
+            }
+            if (combination is not { } combined)
                 continue;
             using var olderBody = await older.OpenAsync(CancellationToken.None);
             using var newerBody = await newer.OpenAsync(CancellationToken.None);

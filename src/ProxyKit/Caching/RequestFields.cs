@@ -11,6 +11,9 @@ internal readonly struct RequestFields(HttpContext context, UpstreamFields? upst
 {
     public StringValues this[string name] => upstream is null ? context.Request.Headers[name] : upstream.Get(context, name);
 
+    /// <summary>Whether it is known what the upstream would be sent.</summary>
+    public bool IsKnown(string name) => upstream is null || upstream.IsKnown(name);
+
     /// <summary>Whether the request refuses the coding of a response.</summary>
     public bool Refuses(CachedResponseHead head)
     {

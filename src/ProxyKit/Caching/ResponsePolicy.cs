@@ -181,22 +181,28 @@ internal sealed class ResponsePolicy(CacheConfig config, UpstreamFields? upstrea
             return CacheRefusal.Authorization;
         if (sent.IsRetargeted)
             return CacheRefusal.RequestChanged;
+        // Each of them, so that all that change are known.
+        var isChanged = false;
         foreach (var name in new FieldList(headers.Vary))
-        {
-            if (IsChanged(name.ToString().ToLowerInvariant(), fields, sent))
-                return CacheRefusal.RequestChanged;
-        }
+            isChanged |= !IsSent(name.ToString().ToLowerInvariant(), fields, sent);
         foreach (var name in config.Key.Headers.AsSpan())
-        {
-            if (IsChanged(name.ToLowerInvariant(), fields, sent))
-                return CacheRefusal.RequestChanged;
-        }
+            isChanged |= !IsSent(name.ToLowerInvariant(), fields, sent);
+        if (isChanged)
+            return CacheRefusal.RequestChanged;
         foreach (var name in config.Key.Cookies.AsSpan())
         {
             if (!CookieHeader.Find(fields["Cookie"], name).SequenceEqual(CookieHeader.Find(sent["Cookie"], name)))
                 return CacheRefusal.RequestChanged;
         }
         return CacheRefusal.None;
+    }
+
+    // Whether the upstream was sent what the cache looks up, and is always.
+    private bool IsSent(string name, RequestFields fields, SentFields sent)
+    {
+        if (IsChanged(name, fields, sent))
+            upstream!.SetChanged(name);
+        return fields.IsKnown(name);
     }
 
     private static bool IsChanged(string name, RequestFields fields, SentFields sent) =>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Caching;
@@ -81,6 +82,23 @@ internal sealed class SentFields
 /// <summary>Computes what a route's upstream would be sent for a request, before it is sent: without hop-by-hop, nominated and disallowed fields, and with those that compiled transforms change.</summary>
 internal sealed class UpstreamFields(RequestPreparer preparer, RouteTransforms transforms, ReverseProxyOptions options, TrustedPeers trustedPeers)
 {
+    // Fields that a delegate or a handler has changed on its way to the upstream, where that was seen.
+    private readonly ConcurrentDictionary<string, bool> _changed = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Whether it is known before a request is sent which value the upstream sees. A delegate may set any field to a user's name, and is not asked before; what browsers send alike for all users is believed until a
+    /// delegate is seen to change it.
+    /// </summary>
+    public bool IsKnown(string name) => (_changed.IsEmpty || !_changed.ContainsKey(name)) && (transforms.RequestDelegates.Length == 0 || IsNegotiation(name));
+
+    /// <summary>A delegate or a handler has changed the field.</summary>
+    public void SetChanged(string name) => _changed[name] = true;
+
+    private static bool IsNegotiation(string name) =>
+        name.StartsWith("Accept", StringComparison.OrdinalIgnoreCase) || name.StartsWith("Sec-", StringComparison.OrdinalIgnoreCase)
+        || name.ToUpperInvariant() is "HOST" or "ORIGIN" or "USER-AGENT" or "SAVE-DATA" or "DNT" or "UPGRADE-INSECURE-REQUESTS"
+        || HeaderRules.Describe(name).Rule == HeaderRule.Forwarding;
+
     /// <summary>The values of a field. Allocates nothing for a field that is copied as it came.</summary>
     public StringValues Get(HttpContext context, string name)
     {

@@ -122,6 +122,42 @@ public class CacheIsolationTests
     }
 
     [Fact]
+    public async Task Vary_on_a_field_that_a_delegate_sets_for_some_users_only_is_judged_by_what_was_sent()
+    {
+        _upstream.Answer = request => Response(request, "X-User", ("Vary", "X-User"));
+        await using var app = await StartAsync(route: r => r.WithTransforms(t => t.OnRequest(context =>
+        {
+            if (context.HttpContext.Request.Headers["X-Session"] is { Count: > 0 } session)
+            {
+                context.Request.Headers.Remove("X-User");
+                context.Request.Headers.Add("X-User", session.ToString());
+            }
+            return default;
+        })));
+
+        Assert.EndsWith(" ", await GetAsync(app));
+        Assert.EndsWith(" alice", await GetAsync(app, ("X-Session", "alice"), ("X-User", "alice")));
+        Assert.EndsWith(" bob", await GetAsync(app, ("X-Session", "bob"), ("X-User", "alice")));
+        Assert.EndsWith(" bob", await GetAsync(app, ("X-Session", "bob")));
+    }
+
+    [Fact]
+    public async Task A_delegate_that_changes_nothing_of_it_leaves_what_varies_by_what_browsers_send()
+    {
+        _upstream.Answer = request => Response(request, "Accept-Language", ("Vary", "Accept-Language, Accept-Encoding, Origin"));
+        await using var app = await StartAsync(route: r => r.WithTransforms(t => t.OnRequest(context =>
+        {
+            context.Request.Headers.Add("X-Trace", "1");
+            return default;
+        })));
+
+        await GetAsync(app, ("Accept-Language", "de"));
+        await GetAsync(app, ("Accept-Language", "de"));
+
+        Assert.Single(_upstream.Requests);
+    }
+
+    [Fact]
     public async Task Vary_on_a_field_that_a_transform_sets_is_judged_by_what_was_sent()
     {
         _upstream.Answer = request => Response(request, "X-Tier", ("Vary", "X-Tier"));
@@ -363,6 +399,30 @@ public class CacheIsolationTests
 
             Assert.Equal(status, answered.Response.StatusCode);
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_background_validation_that_fails_is_logged(bool throws)
+    {
+        _upstream.Answer = request =>
+        {
+            if (_upstream.Requests.Count > 1)
+                return throws ? throw new HttpRequestException(HttpRequestError.ConnectionError) : new(HttpStatusCode.ServiceUnavailable);
+            var response = Response(request);
+            response.Headers.Remove("Cache-Control");
+            response.Headers.Add("Cache-Control", "max-age=1, stale-while-revalidate=100");
+            return response;
+        };
+        await using var app = await StartAsync();
+        await GetAsync(app);
+        app.Time.Advance(TimeSpan.FromSeconds(2));
+
+        await GetAsync(app);
+
+        while (!app.Logs.GetSnapshot().Any(log => log.Id.Id == 162))
+            await Task.Yield();
     }
 
     [Theory]

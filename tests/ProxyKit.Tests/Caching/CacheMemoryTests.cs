@@ -105,6 +105,32 @@ public class CacheMemoryTests
     }
 
     [Fact]
+    public async Task Single_bytes_beside_a_long_part_are_not_worth_a_copy()
+    {
+        await using var app = await StartAsync(request =>
+        {
+            var range = request.Headers.Range!.Ranges.Single();
+            var (from, to) = (range.From!.Value, range.To!.Value);
+            var response = new HttpResponseMessage(HttpStatusCode.PartialContent) { Content = new ByteArrayContent(new byte[to - from + 1]) };
+            response.Content.Headers.ContentRange = new(from, to, 2_000_000);
+            (response.Headers.ETag, response.Headers.CacheControl) = (new("\"1\""), new() { MaxAge = TimeSpan.FromMinutes(1) });
+            return response;
+        });
+        var store = Store(app);
+        await GetRangeAsync(app, 0, 999_999);
+        var used = store.Used;
+
+        for (var i = 0; i < 40; i++)
+            await GetRangeAsync(app, 1_000_000 + i, 1_000_000 + i);
+        await GetRangeAsync(app, 5, 6);
+
+        Assert.InRange(store.Used - used, 0, 1000);
+        for (var i = 0; i < 41; i++)
+            Assert.Equal(CacheResult.Miss, (await app.OutcomeAsync()).CacheResult);
+        Assert.Equal(CacheResult.Hit, (await app.OutcomeAsync()).CacheResult);
+    }
+
+    [Fact]
     public async Task What_was_used_lately_stays_when_room_is_needed()
     {
         var store = new MemoryCacheStore(Options.Create(new ReverseProxyOptions { Cache = { MaxMemory = 100_000 } }));
@@ -138,6 +164,12 @@ public class CacheMemoryTests
         await store.PurgeAsync(new(CachePurgeKind.All, "", Soft: false), default);
 
         Assert.Equal((0, 0, 0), (store.Used, store.Size, store.Count));
+    }
+
+    private static async Task GetRangeAsync(ProxyApp app, long from, long to)
+    {
+        using var response = await app.Client.SendAsync(new(HttpMethod.Get, "/") { Headers = { Range = new(from, to) } });
+        Assert.Equal(to - from + 1, (await response.Content.ReadAsByteArrayAsync()).Length);
     }
 
     private static MemoryCacheStore Store(ProxyApp app) => app.Services.GetServices<IProxyCacheStore>().OfType<MemoryCacheStore>().Single();
