@@ -99,7 +99,6 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
         var reader = request.BodyReader;
         // A read that is cancelled by its token leaves Kestrel's reader busy.
         using var registration = clock.Token.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), reader);
-        var pace = new UploadPace(request.ContentLength, services.Clocks.Time);
         while (true)
         {
             var result = await reader.ReadAsync(CancellationToken.None);
@@ -124,8 +123,6 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
             }
             if (result.IsCompleted)
                 return;
-            if (pace.Wait(length) is { Ticks: > 0 } wait)
-                await Task.Delay(wait, services.Clocks.Time, clock.Token);
         }
     }
 

@@ -76,7 +76,7 @@ internal readonly record struct Failure(ProxyError Error, FailureClass Class, in
     {
         BadHttpRequestException bad => new(ProxyError.RequestBodyClient, FailureClass.Client, bad.StatusCode),
         BufferException => new(ProxyError.BufferFull, FailureClass.Client, 503), // it was kept, and cannot be read: no destination's fault
-        ConnectionAbortedException or ConnectionResetException or OperationCanceledException => new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest),
+        ConnectionAbortedException or ConnectionResetException => new(ProxyError.ClientAborted, FailureClass.Client, ClientClosedRequest),
         _ => new(ProxyError.RequestBodyClient, FailureClass.Client, 400),
     };
 

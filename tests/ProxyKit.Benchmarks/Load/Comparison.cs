@@ -48,7 +48,7 @@ internal sealed class Comparison(Workspace workspace, ServerProcess backend, Php
     }
 
     private Task<ServerProcess?> StartAsync(string name, CancellationToken cancellation) =>
-        PhpTargets.Names.Contains(LoadOptions.WithoutSuffix(name)) ? PhpTargets.StartAsync(name, workspace, RequirePhp(name), cancellation)
+        PhpTargets.Names.Contains(LoadOptions.WithoutSuffix(name)) ? PhpTargets.StartAsync(name, workspace, RequirePhp(name), upstream: null, cancellation)
         : CacheTargets.Names.Contains(name) ? CacheTargets.StartAsync(name, workspace, backend.Port, cancellation)
         : name == NginxProcess.Name ? NginxProcess.StartAsync(workspace, backend.Port, cancellation)
         : DotNetProcess.StartAsync(name, workspace, $"http://127.0.0.1:{backend.Port}", null, cancellation);

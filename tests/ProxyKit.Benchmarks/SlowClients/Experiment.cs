@@ -28,7 +28,8 @@ internal sealed partial class Experiment(Workspace workspace, SlowClientsOptions
     public async Task<ExperimentResult?> RunAsync(string name, string run, CancellationToken cancellation)
     {
         using var php = await PhpFpm.StartAsync(workspace, _site, options.Workers, cancellation);
-        using var target = await PhpTargets.StartAsync(name, workspace, php, cancellation);
+        using var upstream = await PhpTargets.StartUpstreamAsync(name, workspace, php, cancellation);
+        using var target = await PhpTargets.StartAsync(name, workspace, php, upstream, cancellation);
         if (target is null)
             return null;
         Command.Progress($"{run}: warming up {name}");
@@ -36,9 +37,13 @@ internal sealed partial class Experiment(Workspace workspace, SlowClientsOptions
         Command.Progress($"{run}: {name}");
         var cpuBefore = ProcessUsage.CpuSeconds(target.Id);
         await using var sampler = new Sampler(php, target, workspace.TargetFolder(name), options.Workers);
-        var load = run is "up" or "down"
-            ? await RunAsync(target, [.. run == "up" ? Upload(target) : Download(target)], options.Clients, options.Rate, options.Cut, cancellation)
-            : await AttackAsync(target, run, cancellation);
+        var load = run switch
+        {
+            "up" => await RunAsync(target, Upload(target), options.Clients, options.Rate, options.Cut, cancellation),
+            "down" => await RunAsync(target, Download(target), options.Clients, options.Rate, options.Cut, cancellation),
+            "crawl" => await RunAsync(target, Download(target), SlowClientsOptions.Crawlers, SlowClientsOptions.CrawlRate, options.Size / SlowClientsOptions.CrawlRate + options.Cut, cancellation),
+            _ => await AttackAsync(target, run, cancellation),
+        };
         var samples = await sampler.EndAsync();
         return new ExperimentResult(load, samples, ProcessUsage.CpuSeconds(target.Id) - cpuBefore);
     }

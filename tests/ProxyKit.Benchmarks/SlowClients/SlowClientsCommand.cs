@@ -24,10 +24,15 @@ internal static class SlowClientsCommand
         var experiment = new Experiment(workspace, options);
         foreach (var run in options.Runs)
         {
-            var rows = new List<string[]> { Head(run) };
+            var results = new List<(string Target, ExperimentResult Result)>();
             foreach (var target in options.Targets)
                 if (await experiment.RunAsync(target, run, cancellation) is { } result)
-                    rows.Add(Row(target, run, options.Clients, result));
+                    results.Add((target, result));
+            // That of the same run, as the machine is now.
+            var nginx = results.Find(r => r.Target == "nginx-php").Result?.CpuSeconds;
+            var clients = run == "crawl" ? SlowClientsOptions.Crawlers : options.Clients;
+            var rows = new List<string[]> { Head(run) };
+            rows.AddRange(results.Select(r => Row(r.Target, run, clients, r.Result, nginx)));
             Command.Progress("");
             Console.WriteLine($"\n### {Title(run, options)}\n");
             MarkdownTable.Write(Console.Out, rows);
@@ -38,16 +43,17 @@ internal static class SlowClientsCommand
 
     private static string Title(string run, SlowClientsOptions options) => IsAttack(run)
         ? $"slowhttptest, slow {run}: {options.Clients} connections, {options.AttackSeconds:N0} s, {options.Workers} php-fpm workers"
+        : run == "crawl" ? $"crawl: {SlowClientsOptions.Crawlers} readers, {options.Size:N0} B each at {SlowClientsOptions.CrawlRate:N0} B/s, {options.Workers} php-fpm workers"
         : $"{run}: {options.Clients} slow clients, {options.Size:N0} B each at {options.Rate:N0} B/s, {options.Workers} php-fpm workers";
 
     private static string[] Head(string run) =>
     [
         "target",
         .. IsAttack(run) ? ["held"] : (string[])["served", "refused", "broken", "worker-s each"],
-        "fast OK", "fast p50 ms", "fast p99 ms", "worker-busy s", "all busy %", "memory MB", "temp MB", "CPU s", "seconds",
+        "fast OK", "fast p50 ms", "fast p99 ms", "worker-busy s", "all busy %", "memory MB", "temp MB", "CPU s", "x nginx", "seconds",
     ];
 
-    private static string[] Row(string target, string run, int clients, ExperimentResult result)
+    private static string[] Row(string target, string run, int clients, ExperimentResult result, double? nginx)
     {
         var (load, samples) = (result.Load, result.Samples);
         return
@@ -58,7 +64,7 @@ internal static class SlowClientsCommand
             $"{load.Answered}/{load.Fast}", Number(load.P50, 0), Number(load.P99, 0),
             Number(samples.BusySeconds, 1), Number(samples.AllBusyPercent, 0),
             $"{Number(samples.MemoryBefore / 1e6, 0)} to {Number(samples.MemoryPeak / 1e6, 0)}", Number(samples.DiskPeak / 1e6, 0),
-            Number(result.CpuSeconds, 1), Number(load.Elapsed, 0),
+            Number(result.CpuSeconds, 1), nginx > 0 ? Number(result.CpuSeconds / nginx.Value, 1) : "", Number(load.Elapsed, 0),
         ];
     }
 

@@ -11,25 +11,29 @@ internal sealed class SlowClientsOptions
     private static readonly Dictionary<string, string> TargetNames = PhpTargets.Names.ToDictionary(ShortName);
 
     public static string Usage { get; } = $"""
-        slow-clients [--direction up,down] [--targets A,B] [--clients N] [--rate BYTES/S] [--size BYTES] [--start-over S] [--cut S] [--workers N]
+        slow-clients [--direction up,down,crawl] [--targets A,B] [--clients N] [--rate BYTES/S] [--size BYTES] [--start-over S] [--cut S] [--workers N]
         slow-clients --attack headers,body,read [--targets A,B] [--clients N] [--seconds S] [--workers N]
 
           {string.Join(", ", TargetNames.Keys)}
           without --targets: {string.Join(',', DefaultTargets)}
         --clients     slow clients (200), each with a body of --size (1048576) at --rate (16384); they begin over --start-over seconds (2)
+                      crawl: {Crawlers} readers at {CrawlRate} B/s instead
         --cut         after so many seconds (100) nobody is waited for any longer
         --workers     of php-fpm (2)
         --attack      slowhttptest instead, with so many connections, for so many --seconds (30)
         """;
 
+    /// <summary>How many clients a <c>crawl</c> has, and how fast they read, in bytes per second.</summary>
+    public const int Crawlers = 20, CrawlRate = 8192;
+
     public static IReadOnlyList<string> Attacks { get; } = ["headers", "body", "read"];
 
-    private static string[] DefaultTargets => ["proxykit", "nginx", "nginx-unbuffered", "caddy"];
+    private static string[] DefaultTargets => ["proxykit", "proxykit-http", "proxykit-http-buffered", "nginx", "nginx-http"];
 
     public IReadOnlyList<string> Targets { get; private set; } = [.. DefaultTargets.Select(FindTarget)];
 
-    /// <summary>What the slow clients do: <c>up</c>, <c>down</c>, or one of <see cref="Attacks"/>.</summary>
-    public IReadOnlyList<string> Runs { get; private set; } = ["up", "down"];
+    /// <summary>What the slow clients do: <c>up</c>, <c>down</c>, <c>crawl</c>, or one of <see cref="Attacks"/>.</summary>
+    public IReadOnlyList<string> Runs { get; private set; } = ["up", "down", "crawl"];
 
     public int Clients { get; private set; } = 200;
 
@@ -64,7 +68,7 @@ internal sealed class SlowClientsOptions
         switch (name)
         {
             case "--targets" or "--target": Targets = [.. value.Split(',').Select(FindTarget)]; break;
-            case "--direction" or "--directions": Runs = OneOf("up", "down"); break;
+            case "--direction" or "--directions": Runs = OneOf("up", "down", "crawl"); break;
             case "--attack" or "--attacks": Runs = OneOf([.. Attacks]); break;
             case "--clients": Clients = (int)Number(1, 20_000); break;
             case "--size": Size = (int)Number(1, 1 << 30); break;

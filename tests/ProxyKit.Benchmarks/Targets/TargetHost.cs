@@ -17,6 +17,8 @@ internal static class TargetHost
             ["proxykit-cache"] = ProxyKitCacheTarget.Build,
             ["proxykit-php"] = ProxyKitPhpTarget.Build,
             ["proxykit-php-keep"] = ProxyKitPhpTarget.BuildKeeping,
+            ["proxykit-php-http"] = ProxyKitTarget.Build,
+            ["proxykit-php-http-buffered"] = ProxyKitTarget.BuildBuffered,
             ["yarp"] = YarpTarget.Build,
             ["yarp-balanced"] = YarpBalancedTarget.Build,
             ["yarp-outputcache"] = YarpOutputCacheTarget.Build,

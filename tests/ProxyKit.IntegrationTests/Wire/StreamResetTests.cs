@@ -64,6 +64,35 @@ public class StreamResetTests
     }
 
     [Theory]
+    [InlineData("retries")]
+    [InlineData("buffering")]
+    [InlineData("gRPC")]
+    public async Task A_request_that_was_not_processed_is_sent_again_beside_other_features(string feature)
+    {
+        await using var upstream = new Http2Upstream(async stream =>
+        {
+            await stream.CompleteAsync();
+            await (stream.Index == 0 ? RefuseAsync(stream, "reset") : stream.RespondAsync(200, stream.Body));
+        });
+        await using var proxy = await ProxyAsync(upstream, HttpProtocols.Http2, route => _ = feature switch
+        {
+            "retries" => route.WithRetries(2),
+            "buffering" => route.WithRequestBuffering(),
+            _ => route,
+        });
+        using var client = new HttpClient { DefaultRequestVersion = HttpVersion.Version20, DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var content = new StringContent("abc");
+        if (feature == "gRPC")
+            content.Headers.ContentType = new("application/grpc");
+
+        using var response = await client.PostAsync(proxy.Url, content);
+
+        Assert.Equal("abc", await response.Content.ReadAsStringAsync());
+        Assert.Equal(2, upstream.Streams.Count);
+        Assert.DoesNotContain(proxy.Logs.GetSnapshot(), r => r.Id.Name is "RequestFailed" or "AttemptFailed");
+    }
+
+    [Theory]
     [InlineData("reset", "POST", HttpProtocols.Http1)]
     [InlineData("reset", "PUT", HttpProtocols.Http1)]
     [InlineData("reset", "POST", HttpProtocols.Http2)]
@@ -175,8 +204,12 @@ public class StreamResetTests
         _ => stream.Connection.GoAwayAsync(last: 0, EnhanceYourCalm),
     };
 
-    private static Task<KestrelApp> ProxyAsync(Http2Upstream upstream, HttpProtocols client) => KestrelApp.StartAsync(
-        app => app.MapProxy("/{**path}", upstream.Url).WithUpstream(Protocols.Wire.H2C),
+    private static Task<KestrelApp> ProxyAsync(Http2Upstream upstream, HttpProtocols client, Action<ProxyRouteBuilder>? route = null) => KestrelApp.StartAsync(
+        app =>
+        {
+            var builder = app.MapProxy("/{**path}", upstream.Url).WithUpstream(Protocols.Wire.H2C);
+            route?.Invoke(builder);
+        },
         services => services.AddReverseProxy(), client);
 
     private static Task WaitAsync(Func<bool> condition) => Peers.EventuallyAsync(condition);

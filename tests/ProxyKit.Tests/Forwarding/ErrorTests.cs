@@ -293,6 +293,36 @@ public class ErrorTests
         });
 
     [Fact]
+    public async Task A_body_that_a_middleware_gives_up_is_400_and_not_the_clients_departure()
+    {
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy();
+                var destinations = new TestDestinations();
+                destinations.Map(ProxyApp.Upstream, new Recorder().Handle);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                app.Use(next => context =>
+                {
+                    context.Request.Body = new CancelledBody();
+                    return next(context);
+                });
+                app.MapProxy("/{**path}", ProxyApp.Upstream);
+            });
+
+        Assert.Equal(HttpStatusCode.BadRequest, (await app.Client.PostAsync("/", new StringContent("abc"))).StatusCode);
+        Assert.Equal(ProxyError.RequestBodyClient, (await app.OutcomeAsync()).Error);
+    }
+
+    private sealed class CancelledBody : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new OperationCanceledException();
+    }
+
+    [Fact]
     public async Task Requests_without_a_destination_are_logged_once_in_ten_seconds_with_their_number()
     {
         await using var app = await ProxyApp.StartAsync(new Recorder());
