@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Options;
 
 namespace ProxyKit.Buffering;
@@ -9,6 +10,7 @@ internal sealed class BufferBudget(IOptions<ReverseProxyOptions> options)
     private long _memory;
     private long _disk;
     private TaskCompletionSource? _returned;
+    private readonly Dictionary<IPAddress, long> _clients = [];
 
     public long MaxMemory => _limits.MaxMemory;
 
@@ -36,6 +38,44 @@ internal sealed class BufferBudget(IOptions<ReverseProxyOptions> options)
     public bool TryTakeMemory(long bytes) => TryTake(ref _memory, bytes, MaxMemory);
 
     public void ReturnMemory(long bytes) => Return(ref _memory, bytes);
+
+    /// <summary>How much disk space the request bodies of a client may take; a client without an address is not limited.</summary>
+    public long MaxDiskOf(IPAddress? client) => client is null ? MaxDisk : (long)(MaxDisk * _limits.MaxClientShare);
+
+    /// <summary>How much they take.</summary>
+    public long DiskInUseBy(IPAddress? client)
+    {
+        if (client is null)
+            return 0;
+        lock (_clients)
+            return _clients.GetValueOrDefault(client);
+    }
+
+    /// <summary>Takes a part of a client's share; the disk space itself is taken separately.</summary>
+    public bool TryTakeShare(IPAddress? client, long bytes)
+    {
+        if (client is null)
+            return true;
+        lock (_clients)
+        {
+            var taken = _clients.GetValueOrDefault(client) + bytes;
+            if (taken > MaxDiskOf(client))
+                return false;
+            _clients[client] = taken;
+            return true;
+        }
+    }
+
+    public void ReturnShare(IPAddress? client, long bytes)
+    {
+        if (client is null || bytes == 0)
+            return;
+        lock (_clients)
+        {
+            if ((_clients[client] -= bytes) == 0)
+                _clients.Remove(client);
+        }
+    }
 
     public bool TryTakeDisk(long bytes) => TryTake(ref _disk, bytes, MaxDisk);
 

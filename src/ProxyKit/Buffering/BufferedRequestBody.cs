@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net;
 
 namespace ProxyKit.Buffering;
 
@@ -13,6 +14,8 @@ internal sealed class BufferedRequestBody : IDisposable
     private readonly BufferingServices _services;
     private readonly int _threshold;
     private readonly long? _expected;
+    private readonly IPAddress? _client;
+    private long _share; // taken of the client's
     private readonly List<ArraySegment<byte>> _blocks = [];
     private int _capacity; // of the blocks
     private int _current, _offset; // where in the blocks the next byte goes
@@ -21,9 +24,9 @@ internal sealed class BufferedRequestBody : IDisposable
     private TempFile? _file;
     private int _disposed;
 
-    public BufferedRequestBody(BufferingServices services, int threshold, long? expected)
+    public BufferedRequestBody(BufferingServices services, int threshold, long? expected, IPAddress? client = null)
     {
-        (_services, _threshold, _expected) = (services, (int)Math.Min(threshold, services.Budget.MaxMemory), expected);
+        (_services, _threshold, _expected, _client) = (services, (int)Math.Min(threshold, services.Budget.MaxMemory), expected, client);
         Stream = new(this);
     }
 
@@ -113,6 +116,7 @@ internal sealed class BufferedRequestBody : IDisposable
         if (Interlocked.Exchange(ref _disposed, 1) != 0)
             return;
         _file?.Dispose();
+        _services.Budget.ReturnShare(_client, _share);
         foreach (var block in _blocks)
             ArrayPool<byte>.Shared.Return(block.Array!);
         _services.Budget.ReturnMemory(_capacity);
@@ -146,6 +150,9 @@ internal sealed class BufferedRequestBody : IDisposable
         try
         {
             _file ??= _services.Files.Create();
+            if (!_services.Budget.TryTakeShare(_client, length))
+                throw new BufferException($"The client's share of the disk space for buffered bodies ({_services.Budget.MaxDiskOf(_client)} bytes, MaxClientShare) is taken.");
+            _share += length;
             if (!_file.TryTake(length))
                 throw new BufferException($"All of the disk space for buffered bodies ({_services.Budget.MaxDisk} bytes) is taken.");
             await _file.WriteAsync(pieces, _inFile, cancellationToken);

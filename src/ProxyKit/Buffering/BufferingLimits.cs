@@ -17,4 +17,10 @@ public sealed class BufferingLimits
     /// is read until there is some. Default: 8589934592 (8 GiB).
     /// </summary>
     public long MaxDisk { get; set; } = 8L * 1024 * 1024 * 1024;
+
+    /// <summary>
+    /// How much of <see cref="MaxDisk"/> the request bodies of one client address may take, as a fraction above 0 and at most 1 (no limit). A request beyond it is answered with 503. Behind a trusted proxy, the client is
+    /// the one that the proxy names. Default: 0.5.
+    /// </summary>
+    public double MaxClientShare { get; set; } = 0.5;
 }

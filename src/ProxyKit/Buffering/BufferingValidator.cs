@@ -36,6 +36,8 @@ internal static class BufferingValidator
             errors.Add($"{where}.{nameof(limits.MaxMemory)} is {limits.MaxMemory}; it must be at least 0 bytes.");
         if (limits.MaxDisk < 0)
             errors.Add($"{where}.{nameof(limits.MaxDisk)} is {limits.MaxDisk}; it must be at least 0 bytes.");
+        if (limits.MaxClientShare is not (> 0 and <= 1))
+            errors.Add(string.Create(CultureInfo.InvariantCulture, $"{where}.{nameof(limits.MaxClientShare)} is {limits.MaxClientShare}; it must be above 0 and at most 1, which is no limit."));
         if (!routes.Any(route => route.Buffering is { Request.Enabled: true } or { Response.Enabled: true }) && !clusters.Any(HttpHandlerFactory.IsFastCgi))
             return;
         try

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.IO.Pipelines;
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using ProxyKit.FastCgi;
 using ProxyKit.Forwarding;
 using ProxyKit.Transforms;
 
@@ -35,8 +37,9 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
 
     private async Task BufferAsync(HttpContext context, ProxyContext proxy)
     {
-        using var body = new BufferedRequestBody(services.Buffering, config.MemoryThreshold, context.Request.ContentLength);
-        if (!await TryReadAsync(context, proxy, body))
+        var client = Client(context);
+        using var body = new BufferedRequestBody(services.Buffering, config.MemoryThreshold, context.Request.ContentLength, client);
+        if (!await TryReadAsync(context, proxy, body, client))
             return;
 
         var original = context.Request.Body;
@@ -54,15 +57,15 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
     }
 
     /// <summary>False if the body could not be had, and the client has been told.</summary>
-    private async Task<bool> TryReadAsync(HttpContext context, ProxyContext proxy, BufferedRequestBody body)
+    private async Task<bool> TryReadAsync(HttpContext context, ProxyContext proxy, BufferedRequestBody body, IPAddress? client)
     {
         var clock = services.Clocks.Rent();
         try
         {
             clock.StartUpload(config, route.Timeout ?? proxy.Cluster.Timeouts.Total, proxy.StartTimestamp, context.RequestAborted);
             if (context.Request.ContentLength is { } length)
-                CheckRoom(length);
-            await ReadAsync(context.Request, body, clock);
+                CheckRoom(length, client);
+            await ReadAsync(context.Request, body, client, clock);
             return true;
         }
         catch (Exception e)
@@ -79,22 +82,27 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
     }
 
     // Looks, but takes nothing yet: who only announces a long body must not keep the room from others.
-    private void CheckRoom(long length)
+    private void CheckRoom(long length, IPAddress? client)
     {
         var budget = services.Buffering.Budget;
-        if (!CouldFit(length))
+        if (!CouldFit(length, client))
             throw TooLarge();
+        if (length > config.MemoryThreshold && length > budget.MaxDiskOf(client) - budget.DiskInUseBy(client))
+            throw new BufferException($"Of the client's share of the disk space for buffered bodies ({budget.MaxDiskOf(client)} bytes, MaxClientShare) {budget.DiskInUseBy(client)} are taken; there is no room for {length}.");
         if (length > budget.MaxDisk - budget.DiskInUse && (length > config.MemoryThreshold || length > budget.MaxMemory - budget.MemoryInUse))
             throw new BufferException($"Of the disk space for buffered bodies ({budget.MaxDisk} bytes) {budget.DiskInUse} are taken; there is no room for {length}.");
     }
 
-    private bool CouldFit(long length) =>
-        length <= services.Buffering.Budget.MaxDisk || length <= Math.Min(config.MemoryThreshold, services.Buffering.Budget.MaxMemory);
+    private IPAddress? Client(HttpContext context) =>
+        services.TrustedPeers.Contains(context.Connection) ? ForwardedClient.Read(context.Request.Headers, services.TrustedPeers).Address?.Address : context.Connection.RemoteIpAddress;
+
+    private bool CouldFit(long length, IPAddress? client) =>
+        length <= services.Buffering.Budget.MaxDiskOf(client) || length <= Math.Min(config.MemoryThreshold, services.Buffering.Budget.MaxMemory);
 
     private static BadHttpRequestException TooLarge() =>
         new("The request's body is larger than all the room for buffered bodies.", StatusCodes.Status413PayloadTooLarge);
 
-    private async ValueTask ReadAsync(HttpRequest request, BufferedRequestBody body, ExchangeClock clock)
+    private async ValueTask ReadAsync(HttpRequest request, BufferedRequestBody body, IPAddress? client, ExchangeClock clock)
     {
         var reader = request.BodyReader;
         // A read that is cancelled by its token leaves Kestrel's reader busy.
@@ -112,7 +120,7 @@ internal sealed class RequestBuffering(RequestDelegate next, RouteConfig route, 
                     throw new BadHttpRequestException("The request's body is not as long as its Content-Length says.");
                 if (result.IsCanceled)
                     throw new OperationCanceledException();
-                if (!CouldFit(length))
+                if (!CouldFit(length, client))
                     throw TooLarge();
                 await body.WriteAsync(result.Buffer, clock.Token);
                 clock.Touch(); // the time that the disk takes is not the client's

@@ -36,7 +36,7 @@ internal sealed partial class Experiment(Workspace workspace, SlowClientsOptions
         await WarmUpAsync(target, cancellation);
         Command.Progress($"{run}: {name}");
         var cpuBefore = ProcessUsage.CpuSeconds(target.Id);
-        await using var sampler = new Sampler(php, target, workspace.TargetFolder(name), options.Workers);
+        await using var sampler = new Sampler(php, target, workspace.TargetFolder(target.Name), options.Workers);
         var load = run switch
         {
             "up" => await RunAsync(target, Upload(target), options.Clients, options.Rate, options.Cut, cancellation),

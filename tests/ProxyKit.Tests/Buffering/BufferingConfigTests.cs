@@ -47,7 +47,7 @@ public class BufferingConfigTests
     public async Task Values_out_of_range_are_named_all_at_once()
     {
         var errors = await Misconfigured.ErrorsAsync(
-            services => services.AddReverseProxy(o => (o.Buffering.MaxMemory, o.Buffering.MaxDisk) = (-1, -2)),
+            services => services.AddReverseProxy(o => (o.Buffering.MaxMemory, o.Buffering.MaxDisk, o.Buffering.MaxClientShare) = (-1, -2, 1.5)),
             app =>
             {
                 app.MapProxy("/low", "http://a").WithBuffering(b =>
@@ -62,9 +62,10 @@ public class BufferingConfigTests
                 });
             });
 
-        Assert.Equal(13, errors.Count);
+        Assert.Equal(14, errors.Count);
         Assert.Contains("ReverseProxyOptions.Buffering.MaxMemory is -1; it must be at least 0 bytes.", errors);
         Assert.Contains("ReverseProxyOptions.Buffering.MaxDisk is -2; it must be at least 0 bytes.", errors);
+        Assert.Contains("ReverseProxyOptions.Buffering.MaxClientShare is 1.5; it must be above 0 and at most 1, which is no limit.", errors);
         Assert.Contains("Route '/low': Buffering.Request.MemoryThreshold is -1; it must be 0 to 1073741824 bytes.", errors);
         Assert.Contains("Route '/low': Buffering.Request.IdleTimeout is 00:00:00; it must be positive and at most 24 days.", errors);
         Assert.Contains("Route '/low': Buffering.Request.MinDataRate is -1; it must be at least 0 bytes per second, and 0 is no limit.", errors);

@@ -193,6 +193,44 @@ public class RequestBufferingTests
         AssertReturned(app);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_client_takes_no_more_than_its_share_of_the_disk(bool known)
+    {
+        var destinations = new TestDestinations();
+        destinations.Map(ProxyApp.Upstream, _upstream.Handle);
+        await using var app = await ProxyApp.StartAsync(
+            services =>
+            {
+                services.AddReverseProxy(o => o.Buffering.MaxDisk = 1000);
+                services.AddProxyTestDestinations(destinations);
+            },
+            app =>
+            {
+                app.Use((context, next) =>
+                {
+                    context.Connection.RemoteIpAddress = System.Net.IPAddress.Parse(context.Request.Query["from"].ToString());
+                    return next();
+                });
+                app.UseRouting();
+                app.MapProxy("/{**path}", ProxyApp.Upstream).WithRequestBuffering(b => b.MemoryThreshold = 0);
+            });
+        var budget = app.Services.GetRequiredService<BufferBudget>();
+        var text = new string('x', 200);
+        using var body = new PipedContent();
+        var held = app.Client.PostAsync("/?from=192.0.2.1", body);
+        await body.SendAsync(new byte[400]);
+        await UntilAsync(() => budget.DiskInUse == 400);
+
+        Assert.Equal(503, (int)(await app.Client.PostAsync("/?from=192.0.2.1", known ? new StringContent(text) : new UnknownLength(text))).StatusCode);
+        Assert.Equal(200, (int)(await app.Client.PostAsync("/?from=192.0.2.2", known ? new StringContent(text) : new UnknownLength(text))).StatusCode);
+        body.End();
+        Assert.Equal(200, (int)(await held).StatusCode);
+        Assert.Equal(200, (int)(await app.Client.PostAsync("/?from=192.0.2.1", new StringContent(text))).StatusCode);
+        AssertReturned(app);
+    }
+
     [Fact]
     public async Task Bodies_wait_in_files_when_the_memory_is_taken()
     {
