@@ -1,6 +1,8 @@
 using System.Net;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using ProxyKit.IntegrationTests.Protocols;
 
 namespace ProxyKit.IntegrationTests.Wire;
@@ -59,6 +61,53 @@ public class ResponseEndTests
 
             Assert.Equal(s_body, received);
             Assert.Equal(0, await body.ReadAsync(new byte[1]).AsTask().WaitAsync(Peers.Patience));
+        }
+    }
+
+    public static MatrixTheoryData<Wire, string> Requests => new([Wire.Http1, Wire.H2C], ["GET", "HEAD", "bytes=0-9", "bytes=-70000", "bytes=0-9,100-199", "bytes=900000-", "304", "gzip", "502"]);
+
+    // From the cache and past it: each response ends on the connection that carries the next.
+    [Theory, MemberData(nameof(Requests))]
+    public async Task Every_kind_of_response_ends(Wire client, string kind)
+    {
+        var text = new string('x', 100_000);
+        await using var upstream = await Peers.StartAsync(Wire.Http1, context =>
+        {
+            context.Response.Headers.CacheControl = "max-age=60";
+            context.Response.Headers.ETag = "\"1\"";
+            context.Response.ContentType = "text/plain";
+            context.Response.ContentLength = text.Length;
+            return HttpMethods.IsHead(context.Request.Method) ? Task.CompletedTask : context.Response.WriteAsync(text);
+        });
+        var address = kind == "502" ? "http://127.0.0.1:1" : upstream.Url;
+        await using var proxy = await Peers.StartAsync(
+            client,
+            app =>
+            {
+                app.MapProxy("/plain/{**path}", address);
+                app.MapProxy("/cached/{**path}", address).WithCache().WithCompression();
+                app.MapProxy("/buffered/{**path}", address).WithCache().WithBuffering();
+            },
+            services => services.AddReverseProxy());
+        using var http = proxy.CreateClient(client);
+
+        foreach (var path in new[] { "/plain/", "/cached/", "/cached/", "/cached/", "/buffered/", "/buffered/", "/plain/" })
+        {
+            using var request = new HttpRequestMessage(kind == "HEAD" ? HttpMethod.Head : HttpMethod.Get, path) { Version = client.Version(), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+            if (kind.StartsWith("bytes", StringComparison.Ordinal))
+                request.Headers.TryAddWithoutValidation("Range", kind);
+            else if (kind == "304")
+                request.Headers.TryAddWithoutValidation("If-None-Match", "\"1\"");
+            else if (kind == "gzip")
+                request.Headers.TryAddWithoutValidation("Accept-Encoding", "gzip");
+
+            using var response = await http.SendAsync(request);
+
+            var length = (await response.Content.ReadAsByteArrayAsync().WaitAsync(Peers.Patience)).Length;
+            if (kind != "HEAD" && response.Content.Headers.ContentLength is { } announced)
+                Assert.Equal(announced, length);
+            if (kind == "GET")
+                Assert.Equal(text.Length, length);
         }
     }
 
