@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 using ProxyKit.Forwarding;
@@ -9,6 +10,9 @@ namespace ProxyKit.Caching;
 /// </summary>
 internal readonly struct RequestFields(HttpContext context, UpstreamFields? upstream, bool checksCoding = false)
 {
+    // Registered codings. A response with another name has no coding that a client could accept, and is passed on as it is.
+    private static readonly FrozenSet<string> s_codings = FrozenSet.ToFrozenSet(["gzip", "x-gzip", "br", "zstd", "deflate", "compress", "x-compress"], StringComparer.OrdinalIgnoreCase);
+
     public StringValues this[string name] => upstream is null ? context.Request.Headers[name] : upstream.Get(context, name);
 
     /// <summary>Whether it is known what the upstream would be sent.</summary>
@@ -21,7 +25,7 @@ internal readonly struct RequestFields(HttpContext context, UpstreamFields? upst
             return false;
         foreach (var coding in new FieldList(StoredHeaders.Get(head, "Content-Encoding")))
         {
-            if (!coding.Equals("identity", StringComparison.OrdinalIgnoreCase) && Compression.AcceptEncoding.Quality(accepted, coding.ToString()) == 0)
+            if (s_codings.Contains(coding.ToString()) && Compression.AcceptEncoding.Quality(accepted, coding.ToString()) == 0)
                 return true;
         }
         return false;
