@@ -98,6 +98,7 @@ public static class ProxyKitServiceCollectionExtensions
         services.TryAddSingleton<IProxyForwarder, DirectForwarder>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, ProxyStartup>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<Microsoft.AspNetCore.Hosting.IStartupFilter, NominatedFields.Recorder>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<Microsoft.AspNetCore.Hosting.IStartupFilter, EndpointChecks>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, HeaderMatcherPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<MatcherPolicy, QueryParameterMatcherPolicy>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<KestrelServerOptions>, ConfigureKestrel>());

@@ -59,6 +59,8 @@ internal sealed class ConfigValidator(
                 errors.Add($"{where} names no cluster: ClusterId is required.");
             else if (UnknownCluster(route.ClusterId) is { } unknown)
                 errors.Add($"{where}: {unknown}{(route.ClusterId.AsSpan().ContainsAny(":./") ? $" If an address is meant, it needs a scheme: {DestinationAddress.Suggest(route.ClusterId, route.FastCgi is not null)}." : "")}");
+            else if (!ownClusters.Contains(route.ClusterId, StringComparer.OrdinalIgnoreCase) && clusters.First(c => Is(c.ClusterId, route.ClusterId)).Destinations.Count == 0)
+                errors.Add($"{where}: its cluster '{route.ClusterId}' has no destination. Add one under Destinations, or in code with To(…).");
             SplitValidator.Validate(where, route, UnknownCluster, errors);
             MirrorValidator.Validate(where, route, UnknownCluster, errors);
             BufferingValidator.Validate(where, route.Buffering, errors);
@@ -205,8 +207,8 @@ internal static class ClusterValidator
                 errors.Add($"{where}: '{destination.Address}' is not a destination address. Allowed are {DestinationAddress.Allowed}.");
             if (destination.Health is not null && !DestinationAddress.TryParse(destination.Health, out _))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Health '{destination.Health}' is not an address. Allowed are {DestinationAddress.Allowed}.");
-            if (!names.Add(destination.Name ?? destination.Address) || !addresses.Add(destination.Address))
-                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names and addresses are unique in a cluster.");
+            if (!names.Add(destination.Name ?? $"{destination.Address} {destination.Host}") || !addresses.Add($"{destination.Address} {destination.Host}"))
+                errors.Add($"{where}: destination '{destination.Name ?? destination.Address}' is there twice. Names, and addresses with their Host, are unique in a cluster.");
             if (destination.Host is { } host && !IsHost(host))
                 errors.Add($"{where}: destination '{destination.Name ?? destination.Address}': Host '{host}' is not a host name.");
             if (destination.Weight is < 0 or > 1000)

@@ -80,8 +80,16 @@ internal sealed record DestinationAddress(bool IsHttps, bool IsFastCgi, string A
     public static bool SpeaksFastCgi(string address) => address.StartsWith("fastcgi:", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>What may have been meant by an address without a scheme: <c>unix:/run/app.sock</c> as in nginx, <c>unix//run/app.sock</c> as in Caddy, a socket's path.</summary>
-    public static string Suggest(string address, bool isFastCgi) =>
-        $"{(isFastCgi ? "fastcgi" : "http")}://{(address.StartsWith("unix//", StringComparison.OrdinalIgnoreCase) ? $"unix:{address[5..]}" : address[0] == '/' ? $"unix:{address}" : address)}";
+    public static string Suggest(string address, bool isFastCgi)
+    {
+        // A scheme that lacks its colon or a slash.
+        foreach (var scheme in (string[])["https", "http", "fastcgi"])
+        {
+            if (address.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) && address.AsSpan(scheme.Length).TrimStart(':').StartsWith("/"))
+                return $"{scheme}://{address.AsSpan(scheme.Length).TrimStart(':').TrimStart('/')}";
+        }
+        return $"{(isFastCgi ? "fastcgi" : "http")}://{(address.StartsWith("unix//", StringComparison.OrdinalIgnoreCase) ? $"unix:{address[5..]}" : address[0] == '/' ? $"unix:{address}" : address)}";
+    }
 
     private static readonly System.Buffers.SearchValues<char> s_controls =
         System.Buffers.SearchValues.Create([.. Enumerable.Range(0, 33).Select(c => (char)c), '\u007f']);

@@ -54,7 +54,7 @@ public class CacheConfigurationTests
     {
         await using var app = await ProxyApp.StartAsync(
             services => services.AddReverseProxy().AddCacheStore<SharedStore>().LoadFromConfig(Misconfigured.Json(
-                $"{{'Routes':{{'json':{Route(EveryKey)},'on':{Route("{'Enabled':true}")},'none':{Route(null)}}},'Clusters':{{'c':{{}}}}}}")),
+                $"{{'Routes':{{'json':{Route(EveryKey)},'on':{Route("{'Enabled':true}")},'none':{Route(null)}}},'Clusters':{{'c':{{'Destinations':{{'d':{{'Address':'http://a'}}}}}}}}}}")),
             app =>
             {
                 app.MapReverseProxy();
@@ -107,7 +107,7 @@ public class CacheConfigurationTests
     {
         await using var app = await ProxyApp.StartAsync(
             services => services.AddReverseProxy().LoadFromConfig(Misconfigured.Json(
-                $"{{'Routes':{{'all':{Route("{'Key':{'SortQuery':true}}")},'none':{Route("{'Key':{'QueryParameters':[]},'TargetedFields':[],'TagField':''}")}}},'Clusters':{{'c':{{}}}}}}")),
+                $"{{'Routes':{{'all':{Route("{'Key':{'SortQuery':true}}")},'none':{Route("{'Key':{'QueryParameters':[]},'TargetedFields':[],'TagField':''}")}}},'Clusters':{{'c':{{'Destinations':{{'d':{{'Address':'http://a'}}}}}}}}}}")),
             app =>
             {
                 app.MapReverseProxy();
@@ -341,7 +341,7 @@ public class CacheConfigurationTests
 
     private static string Route(string? cache) => $"{{'ClusterId':'c','Match':{{'Path':'/{Guid.NewGuid():n}'}}{(cache is null ? "" : $",'Cache':{cache}")}}}";
 
-    private static string Section(string cache) => $"{{'Routes':{{'r':{Route(cache)}}},'Clusters':{{'c':{{}}}}}}";
+    private static string Section(string cache) => $"{{'Routes':{{'r':{Route(cache)}}},'Clusters':{{'c':{{'Destinations':{{'d':{{'Address':'http://a'}}}}}}}}}}";
 
     /// <summary>A store that is never asked.</summary>
     private sealed class SharedStore : IProxyCacheStore

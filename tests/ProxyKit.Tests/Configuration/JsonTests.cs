@@ -135,7 +135,7 @@ public class JsonTests
         await using var app = await StartAsync(
             """
             {'Routes':{'r':{'ClusterId':'c','Match':{'Path':'/'},'Upgrades':['websocket','tcp'],'ErrorPages':{'502':'PAGE'},'ProxyStatus':true,'AccessLog':true}},
-             'Clusters':{'c':{'HttpClient':{'PooledConnectionIdleTimeout':'00:00:10','PooledConnectionLifetime':'00:05:00','MaxResponseHeadersLength':16}}}}
+             'Clusters':{'c':{'Destinations':{'d':{'Address':'http://a'}},'HttpClient':{'PooledConnectionIdleTimeout':'00:00:10','PooledConnectionLifetime':'00:05:00','MaxResponseHeadersLength':16}}}}
             """.Replace("PAGE", page.Replace('\\', '/'), StringComparison.Ordinal));
 
         var monitor = app.Services.GetRequiredService<ProxyConfigMonitor>();

@@ -229,7 +229,7 @@ public class MisuseTests
     [InlineData("'MaxRequestBodySize':-2", "MaxRequestBodySize is -2")]
     public async Task A_policy_that_is_not_there_is_an_error(string keys, string expected)
     {
-        var error = Assert.Single(await Misconfigured.JsonErrorsAsync($"{{'Routes':{{'r':{{'ClusterId':'c','Match':{{'Path':'/'}},{keys}}}}},'Clusters':{{'c':{{}}}}}}"));
+        var error = Assert.Single(await Misconfigured.JsonErrorsAsync($"{{'Routes':{{'r':{{'ClusterId':'c','Match':{{'Path':'/'}},{keys}}}}},'Clusters':{{'c':{{'Destinations':{{'d':{{'Address':'http://a'}}}}}}}}}}"));
 
         Assert.Contains("Route 'r'", error, StringComparison.Ordinal);
         Assert.Contains(expected, error, StringComparison.Ordinal);
@@ -249,7 +249,7 @@ public class MisuseTests
                     {'Routes':{
                       'good':{'ClusterId':'c','Match':{'Path':'/a'},'AuthorizationPolicy':'known','CorsPolicy':'known','TimeoutPolicy':'known'},
                       'bad':{'ClusterId':'c','Match':{'Path':'/b'},'AuthorizationPolicy':'x','CorsPolicy':'y','TimeoutPolicy':'z'}},
-                     'Clusters':{'c':{}}}
+                     'Clusters':{'c':{'Destinations':{'d':{'Address':'http://a'}}}}}
                     """));
             },
             app => app.MapReverseProxy());

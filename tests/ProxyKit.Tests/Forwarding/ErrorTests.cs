@@ -199,10 +199,10 @@ public class ErrorTests
     }
 
     [Fact]
-    public async Task A_cluster_without_destinations_is_503()
+    public async Task A_cluster_without_available_destinations_is_503()
     {
         await using var app = await ProxyApp.StartAsync(
-            services => services.AddReverseProxy().AddCluster("empty", _ => { }),
+            services => services.AddReverseProxy().AddCluster("empty", c => c.WithDestination("http://a.test", d => d.Weight = 0)),
             app => app.MapProxy("/{**path}", "empty").WithProxyStatus());
 
         var response = await app.Client.GetAsync("/");

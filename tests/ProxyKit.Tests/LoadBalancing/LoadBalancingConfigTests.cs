@@ -180,7 +180,7 @@ public class LoadBalancingConfigTests
     }
 
     private static string Section(string cluster) =>
-        $"{{ 'Routes': {{ 'r': {{ 'ClusterId': 'c', 'Match': {{ 'Path': '/{{**path}}' }} }} }}, 'Clusters': {{ 'c': {{ {cluster} }} }} }}";
+        $"{{ 'Routes': {{ 'r': {{ 'ClusterId': 'c', 'Match': {{ 'Path': '/{{**path}}' }} }} }}, 'Clusters': {{ 'c': {{ {(cluster.Contains("'Destinations'", StringComparison.Ordinal) ? "" : "'Destinations': { 'd': { 'Address': 'http://a.test' } }, ")}{cluster} }} }} }}";
 
     private static ClusterConfig Cluster(ProxyApp app) => app.Services.GetRequiredService<ProxyConfigMonitor>().Clusters.Single();
 
