@@ -45,7 +45,7 @@ public class MatchingTests
     [InlineData("")]
     public async Task A_host_that_is_none_is_an_error_at_start(string host) =>
         Assert.Contains($"Match.Hosts: '{host}' is not a host.", Assert.Single(await Misconfigured.ErrorsAsync(
-            services => services.AddReverseProxy().AddConfigSource(new InMemoryProxyConfigSource([Route("r", new() { Path = "/", Hosts = [host] })], [new() { ClusterId = "c" }])),
+            services => services.AddReverseProxy().AddConfigSource(new InMemoryProxyConfigSource([Route("r", new() { Path = "/", Hosts = [host] })], [new() { ClusterId = "c", Destinations = [new() { Address = "http://a" }] }])),
             app => app.MapReverseProxy())), StringComparison.Ordinal);
 
     public static TheoryData<HeaderMatchMode, string?, bool, string, string?, bool> HeaderRows => new()

@@ -10,7 +10,7 @@ namespace ProxyKit.Tests.SessionAffinity;
 /// <summary>What becomes of sessions whose destination cannot be used, and of keys that are none.</summary>
 public class FailureTests
 {
-    public static TheoryData<string> Bad => ["forged", new string('x', 1024), new string('x', 8000), "J\u00fcrgen\u20ac", "CfDJ8A", "\"quoted\"", "a,b"];
+    public static TheoryData<string> Bad => ["forged", new string('x', 1024), new string('x', 8000), "J\u00fcrgen\u00a4", "CfDJ8A", "\"quoted\"", "a,b"];
 
     [Theory]
     [InlineData(true)]
