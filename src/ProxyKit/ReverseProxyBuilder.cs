@@ -34,7 +34,8 @@ public sealed class ReverseProxyBuilder
     public ReverseProxyBuilder LoadFromConfig(IConfiguration configuration)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return AddConfigSource(new ConfigurationConfigSource(configuration));
+        Services.AddSingleton<IProxyConfigSource>(services => new ConfigurationConfigSource(configuration, services.GetService<IConfiguration>()));
+        return this;
     }
 
     /// <summary>Takes routes and clusters from <paramref name="source"/>, and follows its changes.</summary>

@@ -16,14 +16,14 @@ using ProxyKit.TrafficSplitting;
 namespace ProxyKit.Configuration;
 
 /// <summary>Routes and clusters in the shape of YARP's <c>ReverseProxy</c> section. The JSON schema says the same; a test holds them together.</summary>
-internal sealed class ConfigurationConfigSource(IConfiguration configuration) : IProxyConfigSource
+internal sealed class ConfigurationConfigSource(IConfiguration configuration, IConfiguration? root = null) : IProxyConfigSource
 {
     public ProxyConfig GetConfig()
     {
         // First the token, then the values: a change in between is seen.
         var token = configuration.GetReloadToken();
         var errors = new List<string>();
-        var reader = new SectionReader(configuration, errors);
+        var reader = new SectionReader(SectionNode.Read(configuration, root), errors);
         var routes = reader.Sections("Routes", ReadRoute);
         var clusters = reader.Sections("Clusters", ReadCluster);
         reader.Text("$schema");
@@ -193,11 +193,11 @@ internal sealed class ConfigurationConfigSource(IConfiguration configuration) : 
         };
     }
 
-    // A list ("Tls12", "Tls13"), as in YARP.
+    // A list ("Tls12", "Tls13") or one value with commas, as YARP reads them.
     private static SslProtocols? ReadSslProtocols(SectionReader client)
     {
         SslProtocols? protocols = null;
-        foreach (var name in client.Texts("SslProtocols"))
+        foreach (var name in client.TextOrTexts("SslProtocols"))
         {
             if (Enum.TryParse<SslProtocols>(name, ignoreCase: true, out var protocol))
                 protocols = (protocols ?? SslProtocols.None) | protocol;

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Microsoft.Extensions.Configuration;
 
 namespace ProxyKit.Configuration;
 
@@ -7,19 +6,20 @@ namespace ProxyKit.Configuration;
 /// Reads a configuration section by the keys that it may have. What is left over at <see cref="Done"/> is an unknown key; what does not parse is an error that
 /// names the path, the value and what is allowed.
 /// </summary>
-internal sealed class SectionReader(IConfiguration section, List<string> errors)
+internal sealed class SectionReader(SectionNode section, List<string> errors)
 {
     private readonly HashSet<string> _known = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HashSet<string> _reported = new(StringComparer.OrdinalIgnoreCase);
 
-    public string Key => (section as IConfigurationSection)?.Key ?? "";
+    public string Key => section.Key;
 
-    public string Path => (section as IConfigurationSection)?.Path ?? "";
+    public string Path => section.Path;
 
     public List<string> Errors => errors;
 
-    public bool Has(string key) => Child(key).Exists();
+    public bool Has(string key) => Child(key) is { HasContent: true };
 
-    public string? Text(string key) => Scalar(key).Value;
+    public string? Text(string key) => Scalar(key)?.Value;
 
     public string Required(string key)
     {
@@ -59,70 +59,87 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
     public ValueList<string> Texts(string key)
     {
         var child = Child(key);
-        if (child.Value is { Length: > 0 })
+        if (child?.Value is { Length: > 0 })
             errors.Add($"{child.Path}: '{child.Value}' is one value; allowed is a list.");
-        return child.GetChildren().Select(item => item.Value ?? "").ToValueList();
+        return (child?.Children ?? []).Select(item => item.Value ?? "").ToValueList();
     }
+
+    /// <summary>A list, or one value with commas.</summary>
+    public IEnumerable<string> TextOrTexts(string key) =>
+        Child(key) is { Value: { Length: > 0 } value } ? value.Split(',', StringSplitOptions.TrimEntries) : Texts(key);
 
     public ValueMap Map(string key)
     {
-        var entries = Nested(Child(key)).GetChildren().Select(item => new KeyValuePair<string, string>(item.Key, item.Value ?? "")).ToArray();
+        var entries = Nested(key).Select(item => new KeyValuePair<string, string>(item.Key, item.Value ?? "")).ToArray();
         return entries.Length == 0 ? ValueMap.Empty : new(entries);
     }
 
-    /// <summary>Reads a section if it is there.</summary>
+    /// <summary>Reads a section if it is there. An empty one is there: it has its defaults.</summary>
     public T? Section<T>(string key, Func<SectionReader, T> read)
-        where T : class
-    {
-        var child = Child(key);
-        return child.Exists() ? Read(child, read) : null;
-    }
+        where T : class => Child(key) is { } child ? Read(child, read) : null;
 
     /// <summary>Reads the sections below <paramref name="key"/>, be they a list or a map.</summary>
     public ValueList<T> Sections<T>(string key, Func<SectionReader, T> read) =>
-        Nested(Child(key)).GetChildren().Select(item => Read(item, read)).ToValueList();
+        Nested(key).Select(item => Read(item, read)).ToValueList();
 
     /// <summary>The values below this section by key; all keys are known then.</summary>
     public Dictionary<string, string> All() =>
-        section.GetChildren().ToDictionary(child => child.Key, child => child.Value ?? "", StringComparer.OrdinalIgnoreCase);
+        section.Children.ToDictionary(child => child.Key, child => child.Value ?? "", StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Reports a key that other versions or YARP have, and what takes its place here.</summary>
+    public void Replaced(string key, string replacement)
+    {
+        if (section.Find(key) is not { } child)
+            return;
+        _reported.Add(key);
+        errors.Add($"{child.Path} is not used; use {replacement}.");
+    }
 
     public void Done()
     {
-        foreach (var child in section.GetChildren())
+        foreach (var child in section.Children)
         {
-            if (_known.Contains(child.Key))
+            if (_known.Contains(child.Key) || _reported.Contains(child.Key))
                 continue;
             errors.Add($"{child.Path} is not a known key{Nearest.Hint(child.Key, _known.Where(k => !k.Contains(':', StringComparison.Ordinal)))}");
         }
     }
 
-    private T Read<T>(IConfigurationSection child, Func<SectionReader, T> read)
+    private T Read<T>(SectionNode child, Func<SectionReader, T> read)
     {
-        var reader = new SectionReader(Nested(child), errors);
+        CheckNested(child);
+        var reader = new SectionReader(child, errors);
         var value = read(reader);
         reader.Done();
         return value;
     }
 
-    private IConfigurationSection Child(string key)
+    private SectionNode? Child(string key)
     {
         _known.Add(key);
-        return section.GetSection(key);
+        return section.Find(key);
     }
 
-    private IConfigurationSection Scalar(string key)
+    private SectionNode? Scalar(string key)
     {
         var child = Child(key);
-        if (child.GetChildren().Any())
+        if (child is { Children.Count: > 0 })
             errors.Add($"{child.Path} holds keys; allowed is one value.");
         return child;
     }
 
-    private IConfigurationSection Nested(IConfigurationSection child)
+    private IReadOnlyCollection<SectionNode> Nested(string key)
+    {
+        if (Child(key) is not { } child)
+            return [];
+        CheckNested(child);
+        return child.Children;
+    }
+
+    private void CheckNested(SectionNode child)
     {
         if (child.Value is { Length: > 0 })
             errors.Add($"{child.Path}: '{child.Value}' is one value; allowed are keys below it.");
-        return child;
     }
 
     private delegate bool TryParse<T>(string text, out T value);
@@ -134,7 +151,7 @@ internal sealed class SectionReader(IConfiguration section, List<string> errors)
     {
         value = default!;
         var child = Scalar(key);
-        if (string.IsNullOrEmpty(child.Value))
+        if (child is null || string.IsNullOrEmpty(child.Value))
             return false;
         if (parse(child.Value, out value))
             return true;

@@ -15,7 +15,7 @@ internal static class PassiveHealthReader
         return new()
         {
             Enabled = passive.Bool("Enabled"),
-            Policy = passive.Enum<PassiveHealthPolicy>("Policy") ?? defaults.Policy,
+            Policy = ReadPolicy(passive) ?? defaults.Policy,
             ConsecutiveFailures = passive.Int("ConsecutiveFailures") ?? defaults.ConsecutiveFailures,
             FailureRate = passive.Double("FailureRate") ?? ReadRateLimit(passive, metadata) ?? defaults.FailureRate,
             Window = passive.Time("Window") ?? defaults.Window,
@@ -27,6 +27,12 @@ internal static class PassiveHealthReader
             MaxEjectedPercent = passive.Int("MaxEjectedPercent") ?? defaults.MaxEjectedPercent,
         };
     }
+
+    // YARP's documentation has the name of the class, too.
+    private static PassiveHealthPolicy? ReadPolicy(SectionReader passive) =>
+        passive.Has("Policy") && string.Equals(passive.Text("Policy"), "TransportFailureRateHealthPolicy", StringComparison.OrdinalIgnoreCase)
+            ? PassiveHealthPolicy.TransportFailureRate
+            : passive.Enum<PassiveHealthPolicy>("Policy");
 
     private static double? ReadRateLimit(SectionReader passive, ValueMap metadata)
     {

@@ -12,12 +12,19 @@ namespace ProxyKit.Pipeline;
 /// <summary>A cluster at run time; it stays while its configuration, and the health of its destinations, change under it.</summary>
 internal sealed class Cluster
 {
+    /// <summary>How many destinations are few enough for each verdict on their health to be in force at once.</summary>
+    private const int MaxUnbatched = 64;
+
+    private static readonly TimeSpan s_batch = TimeSpan.FromMilliseconds(50);
+
     private readonly ClusterDiscovery _discovery;
     private readonly Lock _lock = new();
     private readonly SlowStart _slowStart;
     private volatile Balancer? _balancer;
     private volatile ConcurrencyLimiter? _limiter;
     private ConcurrencyLimiter? _anyLimiter;
+    private ITimer? _batch;
+    private bool _isBatching;
 
     public Cluster(string clusterId, HttpHandlerFactory handlers, ClusterServices services)
     {
@@ -94,6 +101,34 @@ internal sealed class Cluster
     /// <summary>Computes anew what can be chosen: after a destination's health, mode or weight has changed.</summary>
     public void Refresh()
     {
+        // Each time costs as much as there are destinations, so many verdicts in short order are taken together.
+        if (Model is { Destinations.Length: > MaxUnbatched } && !TryBeginBatch())
+            return;
+        RefreshNow();
+    }
+
+    private bool TryBeginBatch()
+    {
+        lock (_lock)
+        {
+            if (_isBatching)
+                return false;
+            _isBatching = true;
+            _batch ??= Services.Time.CreateTimer(static state => ((Cluster)state!).EndBatch(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+            _batch.Change(s_batch, Timeout.InfiniteTimeSpan);
+            return true;
+        }
+    }
+
+    private void EndBatch()
+    {
+        lock (_lock)
+            _isBatching = false;
+        RefreshNow();
+    }
+
+    private void RefreshNow()
+    {
         lock (_lock)
         {
             if (_balancer is { } balancer)
@@ -109,7 +144,10 @@ internal sealed class Cluster
         HealthChecker.Stop();
         AttemptObservers.Close(this);
         lock (_lock)
+        {
             _slowStart.Stop();
+            _batch?.Dispose();
+        }
         Model?.Http1?.Dispose();
         Model?.FastCgi?.Dispose();
     }

@@ -9,6 +9,7 @@ internal static class SessionAffinityReader
     public static SessionAffinityConfig Read(SectionReader affinity)
     {
         var defaults = new SessionAffinityConfig();
+        affinity.Replaced("Settings", "AffinityKeyName for the name of the header or cookie, and Cookie for the cookie's attributes"); // YARP 1.0
         return new()
         {
             Enabled = affinity.Bool("Enabled") ?? defaults.Enabled,

@@ -11,7 +11,6 @@ public class StrictKeysTests
     [InlineData("{'Clusters':{'c':{'HttpClient':{'MaxConnectionsPerServer':'many'}}}}", "ReverseProxy:Clusters:c:HttpClient:MaxConnectionsPerServer: 'many' is not allowed; it must be a whole number.")]
     [InlineData("{'Clusters':{'c':{'HttpClient':{'EnableMultipleHttp2Connections':'yes'}}}}", "EnableMultipleHttp2Connections: 'yes' is not allowed; it must be true or false.")]
     [InlineData("{'Clusters':{'c':{'HttpClient':{'SslProtocols':['Tls99']}}}}", "ReverseProxy:Clusters:c:HttpClient:SslProtocols: 'Tls99' is not allowed")]
-    [InlineData("{'Clusters':{'c':{'HttpClient':{'SslProtocols':'Tls12'}}}}", "ReverseProxy:Clusters:c:HttpClient:SslProtocols: 'Tls12' is one value; allowed is a list.")]
     [InlineData("{'Clusters':{'c':{'HttpClient':{'WebProxy':{'BypassOnLocal':true}}}}}", "ReverseProxy:Clusters:c:HttpClient:WebProxy:Address is missing.")]
     [InlineData("{'Clusters':{'c':{'HttpClient':{'WebProxy':{'Address':'proxy'}}}}}", "ReverseProxy:Clusters:c:HttpClient:WebProxy:Address: 'proxy' is not allowed; it must be an absolute URI.")]
     [InlineData("{'Clusters':{'c':{'HttpRequest':{'Version':'two'}}}}", "HttpRequest:Version: 'two' is not allowed; it must be 1.0, 1.1, 2 or 3.")]

@@ -397,6 +397,22 @@ public class PassiveHealthTests
     }
 
     [Fact]
+    public async Task Many_verdicts_in_short_order_are_one_change_of_a_large_cluster()
+    {
+        await using var cluster = await WatchedCluster.StartAsync(200, s_inARow);
+
+        cluster.Fail(0, 3);
+        var afterFirst = cluster.Cluster.Balancer;
+        Assert.Equal(199, cluster.Available.Length);
+        for (var i = 1; i < 100; i++)
+            cluster.Fail(i, 3);
+        Assert.Same(afterFirst, cluster.Cluster.Balancer);
+        cluster.Time.Advance(TimeSpan.FromMilliseconds(50));
+
+        Assert.Equal(100, cluster.Available.Length);
+    }
+
+    [Fact]
     public async Task Failures_at_once_eject_once()
     {
         await using var cluster = await WatchedCluster.StartAsync(2, s_inARow);
