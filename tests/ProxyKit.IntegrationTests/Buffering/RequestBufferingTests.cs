@@ -94,7 +94,7 @@ public sealed class RequestBufferingTests : IDisposable
     public async Task A_full_budget_is_a_503_that_says_when_to_come_again()
     {
         await using var upstream = RawUpstream.KeepAlive(WireProxy.Ok);
-        await using var proxy = await StartAsync(upstream.Url, route => route.WithRequestBuffering(b => b.MemoryThreshold = 0), options => options.Buffering.MaxDisk = 1000);
+        await using var proxy = await StartAsync(upstream.Url, route => route.WithRequestBuffering(b => b.MemoryThreshold = 0), options => (options.Buffering.MaxDisk, options.Buffering.MaxClientShare) = (1000, 1));
         using var first = await RawClient.ConnectAsync(proxy.Port);
         await first.SendAsync($"POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 800\r\n\r\n{new string('x', 700)}");
         await WaitForAsync(proxy, "disk", 700);
