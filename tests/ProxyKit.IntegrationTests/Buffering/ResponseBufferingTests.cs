@@ -154,7 +154,7 @@ public sealed class ResponseBufferingTests : IDisposable
         Assert.Equal(1, OpenFiles());
 
         await Peers.EventuallyAsync(() => OpenFiles() == 0);
-        await proxy.LoggedAsync("ClientAborted");
+        await proxy.LoggedAsync("ClientTooSlow");
         Assert.Equal(ProxyError.ClientAborted, _proxy!.Error);
     }
 
