@@ -26,6 +26,11 @@ internal sealed class FileRules
         _extensions = extensions;
         _denied = denied;
         _allowed = allowed;
+        foreach (var (type, names) in FileTypes.More)
+        {
+            foreach (var name in names.Split(' '))
+                _types.Mappings.TryAdd($".{name}", type);
+        }
         foreach (var (extension, type) in types)
             _types.Mappings[extension] = type;
     }
