@@ -84,10 +84,10 @@ internal sealed class RunningProgram : IAsyncDisposable
         }
     }
 
-    /// <summary>As Ctrl+C does.</summary>
-    public void Interrupt()
+    /// <summary>Asks it to end, with SIGTERM: a shell that starts a run in the background lets its children ignore SIGINT.</summary>
+    public void Stop()
     {
-        using var kill = Process.Start("kill", ["-INT", $"{_process.Id}"]);
+        using var kill = Process.Start("kill", ["-TERM", $"{_process.Id}"]);
         kill.WaitForExit();
     }
 

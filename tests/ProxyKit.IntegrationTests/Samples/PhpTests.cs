@@ -51,7 +51,7 @@ public class PhpTests
         var folder = Assert.Single(Folders().Except(before));
         Assert.NotEmpty(ProcessesOf(folder));
 
-        sample.Interrupt();
+        sample.Stop();
 
         Assert.Equal(0, await sample.ExitCodeAsync());
         Assert.Empty(ProcessesOf(folder));
