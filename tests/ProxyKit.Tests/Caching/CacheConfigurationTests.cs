@@ -137,7 +137,7 @@ public class CacheConfigurationTests
             DefaultTimeToLive = time,
         };
         RouteConfig Of(CacheConfig cache) => new() { RouteId = "r", ClusterId = "c", Match = new() { Path = "/" }, Cache = cache };
-        var cluster = new ClusterConfig { ClusterId = "c" };
+        var cluster = new ClusterConfig { ClusterId = "c", Destinations = [new() { Address = "http://a" }] };
         var source = new InMemoryProxyConfigSource([Of(Cache(key, TimeSpan.FromSeconds(1)))], [cluster]);
         await using var app = await ProxyApp.StartAsync(services => services.AddReverseProxy().AddConfigSource(source), app => app.MapReverseProxy());
         var endpoints = app.Services.GetRequiredService<Microsoft.AspNetCore.Routing.EndpointDataSource>();
